@@ -1,0 +1,147 @@
+import { assert } from '../kernel/assert.ts';
+import { isSha256, type Sha256, sha256 } from '../kernel/digest.ts';
+import { isOffset, type Offset } from '../kernel/offset.ts';
+import { KIB, MIB } from '../kernel/size.ts';
+import { damaged, fromTheFuture } from './damage.ts';
+import { type JsonObject, parseJsonObject } from './json.ts';
+
+/** The header's JSON is never longer. */
+export const HEADER_LIMIT_BYTES = 16 * KIB;
+/** Uncompressed bytes of a frame, at most: what is held, compressed and checked at a time. */
+export const FRAME_LIMIT_BYTES = 4 * MIB;
+/** Uncompressed bytes of a batch, at most. */
+export const BATCH_LIMIT_BYTES = 64 * MIB;
+/** Pairs of `observed`, at most. */
+export const OBSERVED_LIMIT = 64;
+
+/** What a batch object says of itself, in front of its compressed frames. Man page rigctl-archive(5) is the reference. */
+export interface BatchHeader {
+  readonly v: 1;
+  /** The archive's id. */
+  readonly archive: string;
+  readonly first: Offset;
+  readonly end: Offset;
+  readonly records: number;
+  /** Uncompressed. */
+  readonly bytes: number;
+  /** Of the uncompressed payload. */
+  readonly sha256: Sha256;
+  /** The chain at `first`, and at `end`. */
+  readonly prev: Sha256;
+  readonly chain: Sha256;
+  readonly epoch: number;
+  readonly frames: readonly FrameEntry[];
+  readonly observed: readonly Observation[];
+}
+
+/** Uncompressed bytes, stored bytes, CRC-32 of the stored bytes. */
+export type FrameEntry = readonly [bytes: number, storedBytes: number, storedCrc32: number];
+
+/** When (Unix milliseconds) the pusher saw the journal to be how long. */
+export type Observation = readonly [offset: Offset, atMs: number];
+
+/** The chain before the first batch. */
+export function firstChain(archiveId: string): Sha256 {
+  return sha256(archiveId);
+}
+
+/** The chain at `end`: it depends on the journal's content and cuts alone. */
+export function nextChain(prev: Sha256, first: Offset, end: Offset, payloadSha256: Sha256): Sha256 {
+  const cuts = Buffer.alloc(16);
+  cuts.writeBigUInt64BE(BigInt(first), 0);
+  cuts.writeBigUInt64BE(BigInt(end), 8);
+  return sha256(Buffer.from(prev, 'hex'), cuts, Buffer.from(payloadSha256, 'hex'));
+}
+
+/** The header as JSON. What it asserts, {@link decodeHeader} checks. */
+export function encodeHeader(header: BatchHeader): Uint8Array {
+  const problem = findProblem(header);
+  assert(problem === undefined, `a batch header to be valid: ${problem}`);
+  const json = Buffer.from(JSON.stringify(header));
+  assert(json.length <= HEADER_LIMIT_BYTES, 'a batch header within its limit');
+  return json;
+}
+
+/**
+ * Reads a header back.
+ * @throws RigError RIG_VERSION_UNKNOWN for another version; RIG_CHECKSUM_MISMATCH for anything that no writer of
+ *   version 1 writes.
+ */
+export function decodeHeader(key: string, json: Uint8Array): BatchHeader {
+  const value = parseJsonObject(key, json);
+  if (value['v'] !== 1) {
+    throw fromTheFuture(key, value['v']);
+  }
+  const problem = findProblem(value);
+  if (problem !== undefined) {
+    throw damaged(key, `its header is not valid: ${problem}`);
+  }
+  return value as unknown as BatchHeader;
+}
+
+/** What makes this no header of version 1, or undefined when nothing does. */
+function findProblem(header: JsonObject | BatchHeader): string | undefined {
+  const { archive, first, end, records, bytes, epoch, prev, chain, sha256: payload } = header as BatchHeader;
+  if (typeof archive !== 'string' || archive === '') {
+    return 'no archive id';
+  }
+  if (!isOffset(first) || !isOffset(end) || end <= first) {
+    return 'its offsets are not a range';
+  }
+  if (bytes !== end - first || bytes > BATCH_LIMIT_BYTES) {
+    return 'its length does not fit its offsets';
+  }
+  if (!Number.isSafeInteger(records) || records < 1 || records > bytes) {
+    return 'its number of records cannot be';
+  }
+  if (!Number.isSafeInteger(epoch) || epoch < 1) {
+    return 'its epoch is not a number from 1';
+  }
+  if (!isSha256(prev) || !isSha256(chain) || !isSha256(payload)) {
+    return 'a hash is not 64 hex digits';
+  }
+  if (chain !== nextChain(prev, first, end, payload)) {
+    return 'its chain does not follow from its content';
+  }
+  return findFrameProblem(header['frames'], bytes) ?? findObservedProblem(header['observed'], first, end);
+}
+
+function findFrameProblem(frames: unknown, bytes: number): string | undefined {
+  if (!Array.isArray(frames) || frames.length === 0) {
+    return 'no frames';
+  }
+  let total = 0;
+  for (const frame of frames) {
+    if (!Array.isArray(frame) || frame.length !== 3 || !frame.every(isOffset)) {
+      return 'a frame is not three numbers';
+    }
+    const [frameBytes, storedBytes, crc] = frame as unknown as FrameEntry;
+    if (frameBytes < 1 || frameBytes > FRAME_LIMIT_BYTES || storedBytes < 1 || crc > 0xffff_ffff) {
+      return 'a frame is out of bounds';
+    }
+    // Incompressible data grows a little; a frame that claims more would make a reader allocate for nothing.
+    if (storedBytes > 2 * FRAME_LIMIT_BYTES) {
+      return 'a frame is stored longer than it can be';
+    }
+    total += frameBytes;
+  }
+  return total === bytes ? undefined : 'its frames do not add up to its length';
+}
+
+function findObservedProblem(observed: unknown, first: Offset, end: Offset): string | undefined {
+  if (!Array.isArray(observed) || observed.length === 0 || observed.length > OBSERVED_LIMIT) {
+    return 'its observations are missing or too many';
+  }
+  let [lastOffset, lastMs] = [first, 0];
+  for (const pair of observed) {
+    if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(isOffset)) {
+      return 'an observation is not two numbers';
+    }
+    const [offset, atMs] = pair as unknown as Observation;
+    if (offset < lastOffset || offset > end || atMs < lastMs) {
+      return 'its observations are not in order';
+    }
+    [lastOffset, lastMs] = [offset, atMs];
+  }
+  return lastOffset === end ? undefined : 'its last observation is not of its end';
+}

@@ -1,0 +1,139 @@
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+import { MIB } from '../kernel/size.ts';
+
+/**
+ * How a batch's frames are compressed and how its header hides in front of them from standard decoders. Frames are
+ * compressed apart from each other, so that they can be handled in parallel and one at a time.
+ */
+export interface Codec {
+  readonly name: CompressionName;
+  readonly defaultLevel: number;
+  readonly maximumLevel: number;
+  /** The bytes in front of the first frame. `content` is the header's CRC and JSON. */
+  wrapHeader(content: Uint8Array): Uint8Array;
+  /** The first bytes of an object in this codec: where the content lies, or undefined when it is not this codec's. */
+  locateHeader(prefix: Uint8Array): HeaderLocation | undefined;
+  compress(frame: Uint8Array, level: number): Promise<Uint8Array>;
+  /** What belongs after the last frame's bytes, given the payload's CRC-32 and length; stored as part of that frame. */
+  trailer(payloadCrc32: number, payloadBytes: number): Uint8Array;
+  /**
+   * Gives a frame back. At most `bytes` bytes are ever allocated for it.
+   * @throws an error of zlib's when the frame is damaged or gives more.
+   */
+  decompress(stored: Uint8Array, bytes: number): Promise<Uint8Array>;
+}
+
+export type CompressionName = 'zstd' | 'gzip';
+
+/** Where in an object the header's content lies, and where the first frame starts. */
+export interface HeaderLocation {
+  readonly contentStart: number;
+  readonly contentEnd: number;
+  readonly framesStart: number;
+}
+
+/** The bytes that {@link Codec.locateHeader} needs to see. */
+export const LOCATE_BYTES = 16;
+
+const zstdCompress = promisify(zlib.zstdCompress);
+const zstdDecompress = promisify(zlib.zstdDecompress);
+const deflateRaw = promisify(zlib.deflateRaw);
+const inflateRaw = promisify(zlib.inflateRaw);
+
+/** Node's default of 16 KiB makes a list of pieces and joins them; large output chunks are three times as fast. */
+const CHUNK_BYTES = MIB;
+
+const SKIPPABLE_MAGIC = 0x184d_2a52;
+
+/** zstd (RFC 8878): the header is the content of a skippable frame. */
+const zstdCodec: Codec = {
+  name: 'zstd',
+  defaultLevel: 1,
+  maximumLevel: 19,
+  wrapHeader(content) {
+    const start = Buffer.alloc(8);
+    start.writeUInt32LE(SKIPPABLE_MAGIC, 0);
+    start.writeUInt32LE(content.length, 4);
+    return Buffer.concat([start, content]);
+  },
+  locateHeader(prefix) {
+    const view = viewOf(prefix);
+    if (prefix.length < 8 || view.getUint32(0, true) !== SKIPPABLE_MAGIC) {
+      return undefined;
+    }
+    const contentEnd = 8 + view.getUint32(4, true);
+    return { contentStart: 8, contentEnd, framesStart: contentEnd };
+  },
+  compress: (frame, level) =>
+    zstdCompress(frame, {
+      chunkSize: CHUNK_BYTES,
+      // Without it the frame would not say its length, and a reader could not allocate before it decodes.
+      pledgedSrcSize: frame.length,
+      params: {
+        [zlib.constants.ZSTD_c_compressionLevel]: level,
+        [zlib.constants.ZSTD_c_contentSizeFlag]: 1,
+        [zlib.constants.ZSTD_c_checksumFlag]: 1,
+      },
+    }),
+  trailer: () => new Uint8Array(0),
+  decompress: (stored, bytes) => zstdDecompress(stored, { chunkSize: CHUNK_BYTES, maxOutputLength: bytes }),
+};
+
+/** Magic, deflate, FEXTRA, no time, no extra flags, unknown system. */
+const GZIP_START = Uint8Array.of(0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255);
+const GZIP_CONTENT_START = GZIP_START.length + 6;
+/** The last deflate block, empty (2 bytes), then CRC-32 and length (8 bytes). */
+const GZIP_TRAILER_BYTES = 10;
+
+/** gzip (RFC 1952): the header is subfield `RG` of the extra field; frames are deflate blocks that end on a byte. */
+const gzipCodec: Codec = {
+  name: 'gzip',
+  defaultLevel: 6,
+  maximumLevel: 9,
+  wrapHeader(content) {
+    const extra = Buffer.alloc(6);
+    extra.writeUInt16LE(content.length + 4, 0);
+    extra.write('RG', 2, 'latin1');
+    extra.writeUInt16LE(content.length, 4);
+    return Buffer.concat([GZIP_START, extra, content]);
+  },
+  locateHeader(prefix) {
+    const start = Buffer.from(prefix.buffer, prefix.byteOffset, prefix.length);
+    if (start.length < GZIP_CONTENT_START || !start.subarray(0, GZIP_START.length).equals(GZIP_START)) {
+      return undefined;
+    }
+    const contentBytes = start.readUInt16LE(14);
+    if (start.toString('latin1', 12, 14) !== 'RG' || start.readUInt16LE(10) !== contentBytes + 4) {
+      return undefined;
+    }
+    const contentEnd = GZIP_CONTENT_START + contentBytes;
+    return { contentStart: GZIP_CONTENT_START, contentEnd, framesStart: contentEnd };
+  },
+  compress: (frame, level) =>
+    deflateRaw(frame, { chunkSize: CHUNK_BYTES, level, finishFlush: zlib.constants.Z_FULL_FLUSH }),
+  trailer(payloadCrc32, payloadBytes) {
+    const trailer = Buffer.alloc(GZIP_TRAILER_BYTES);
+    trailer.writeUInt16BE(0x0300, 0);
+    trailer.writeUInt32LE(payloadCrc32, 2);
+    trailer.writeUInt32LE(payloadBytes % 2 ** 32, 6);
+    return trailer;
+  },
+  decompress: (stored, bytes) =>
+    inflateRaw(stored, {
+      chunkSize: CHUNK_BYTES,
+      maxOutputLength: bytes,
+      finishFlush: zlib.constants.Z_SYNC_FLUSH,
+    }),
+};
+
+/** Every codec there is, the default first. */
+export const CODECS: readonly Codec[] = [zstdCodec, gzipCodec];
+
+export function codecNamed(name: CompressionName): Codec {
+  return name === 'gzip' ? gzipCodec : zstdCodec;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}

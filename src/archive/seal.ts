@@ -1,0 +1,114 @@
+import { assert } from '../kernel/assert.ts';
+import { mapInOrder } from '../kernel/concurrency.ts';
+import { crc32, type Sha256, startSha256 } from '../kernel/digest.ts';
+import type { Offset } from '../kernel/offset.ts';
+import { bodyOf } from '../store/body.ts';
+import type { PutBody } from '../store/contract.ts';
+import {
+  type BatchHeader,
+  encodeHeader,
+  FRAME_LIMIT_BYTES,
+  type FrameEntry,
+  nextChain,
+  type Observation,
+} from './batch-header.ts';
+import { type CompressionName, codecNamed } from './codec.ts';
+
+/** How batches are compressed. */
+export interface Compression {
+  readonly name: CompressionName;
+  readonly level: number;
+}
+
+/** What a batch is made of, beside its payload. */
+export interface BatchContent {
+  readonly archive: string;
+  readonly first: Offset;
+  readonly end: Offset;
+  readonly records: number;
+  readonly prev: Sha256;
+  readonly epoch: number;
+  readonly observed: readonly Observation[];
+}
+
+/** A batch ready to be put: its bytes are the same however often it is sent. */
+export interface SealedBatch {
+  readonly header: BatchHeader;
+  readonly body: PutBody;
+}
+
+/** Frames compressed at a time; more than the machine has cores gains nothing and holds memory. */
+const FRAMES_UNDER_WAY = 3;
+
+interface SealedFrame {
+  readonly entry: FrameEntry;
+  readonly stored: Uint8Array;
+}
+
+/**
+ * Compresses and hashes a batch's payload: exactly `end - first` bytes in chunks of at most 4 MiB, each of which
+ * becomes a frame and must not change afterwards. Holds the compressed bytes and a few chunks.
+ */
+export async function sealBatch(
+  content: BatchContent,
+  payload: AsyncIterable<Uint8Array>,
+  compression: Compression,
+): Promise<SealedBatch> {
+  const codec = codecNamed(compression.name);
+  const hash = startSha256();
+  let payloadCrc32 = 0;
+  let bytes = 0;
+  const compressed = mapInOrder(payload, FRAMES_UNDER_WAY, async (chunk) => {
+    assert(chunk.length > 0 && chunk.length <= FRAME_LIMIT_BYTES, 'a frame within its limit');
+    hash.update(chunk);
+    payloadCrc32 = compression.name === 'gzip' ? crc32(chunk, payloadCrc32) : 0;
+    bytes += chunk.length;
+    return { frameBytes: chunk.length, stored: await codec.compress(chunk, compression.level) };
+  });
+  const pieces: { frameBytes: number; stored: Uint8Array }[] = [];
+  for await (const piece of compressed) {
+    pieces.push(piece);
+  }
+  assert(bytes === content.end - content.first, 'a payload as long as its range');
+  appendToLast(pieces, codec.trailer(payloadCrc32, bytes));
+  const frames = pieces.map(toSealedFrame);
+  const { archive, first, end, records, prev, epoch, observed } = content;
+  const payloadSha256 = hash.digest('hex');
+  const header: BatchHeader = {
+    v: 1,
+    archive,
+    first,
+    end,
+    records,
+    bytes,
+    sha256: payloadSha256,
+    prev,
+    chain: nextChain(prev, first, end, payloadSha256),
+    epoch,
+    frames: frames.map((frame) => frame.entry),
+    observed,
+  };
+  const start = codec.wrapHeader(headerContent(encodeHeader(header)));
+  return { header, body: bodyOf(start, ...frames.map((frame) => frame.stored)) };
+}
+
+/** `u32le CRC-32 of the JSON`, then the JSON. */
+function headerContent(json: Uint8Array): Uint8Array {
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32LE(crc32(json), 0);
+  return Buffer.concat([checksum, json]);
+}
+
+function appendToLast(pieces: { frameBytes: number; stored: Uint8Array }[], trailer: Uint8Array): void {
+  const last = pieces.at(-1);
+  if (last !== undefined && trailer.length > 0) {
+    last.stored = Buffer.concat([last.stored, trailer]);
+  }
+}
+
+function toSealedFrame(piece: { frameBytes: number; stored: Uint8Array }): SealedFrame {
+  return {
+    entry: [piece.frameBytes, piece.stored.length, crc32(piece.stored)],
+    stored: piece.stored,
+  };
+}

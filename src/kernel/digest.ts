@@ -1,0 +1,27 @@
+import { createHash, type Hash } from 'node:crypto';
+import { crc32 as zlibCrc32 } from 'node:zlib';
+
+/** A SHA-256 as 64 lower-case hex digits. */
+export type Sha256 = string;
+
+export function isSha256(value: unknown): value is Sha256 {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+}
+
+export function sha256(...parts: readonly (Uint8Array | string)[]): Sha256 {
+  const hash = startSha256();
+  for (const part of parts) {
+    hash.update(part);
+  }
+  return hash.digest('hex');
+}
+
+/** A running SHA-256; end it with `.digest('hex')`. */
+export function startSha256(): Hash {
+  return createHash('sha256');
+}
+
+/** CRC-32 (IEEE 802.3, as in gzip and zip), unsigned; pass the last value to go on. */
+export function crc32(bytes: Uint8Array, previous = 0): number {
+  return zlibCrc32(bytes, previous);
+}

@@ -1,0 +1,117 @@
+/**
+ * What rigctl needs from an object store: a flat namespace of keys, written atomically, listed in order.
+ *
+ * Keys are relative to the archive's URL, non-empty, and made of `[A-Za-z0-9._/-]` without empty, `.` or `..`
+ * segments. Drivers implement this interface; layers wrap it and pass the same conformance suite
+ * (`test/conformance/store.ts`).
+ *
+ * Every call takes an optional `AbortSignal`. Already aborted: rejects with the signal's reason and does no I/O.
+ * Aborted while under way: rejects with the reason, and whether a put or delete took effect is unknown.
+ *
+ * Errors, beside those named at the methods:
+ *   RIG_STORE_DENIED       these credentials may not do this (never retryable)
+ *   RIG_STORE_UNAVAILABLE  no answer, or one that says "later"; retryable; after a put or delete the outcome is unknown
+ *   RIG_STORE_UNSUPPORTED  the store cannot do this at all
+ *   RIG_ARCHIVE_NOT_FOUND  the place the keys live in (bucket) does not exist
+ *   RIG_CONFIG_INVALID     the URL, region or endpoint is wrong
+ */
+export interface Store {
+  /** For messages: the URL without anything secret. */
+  readonly url: string;
+  readonly capabilities: Capabilities;
+
+  /**
+   * Reads an object, or a range of it. The body must be read to its end or ended early by leaving the `for await`
+   * loop; until then it may hold a connection. A body that ends short throws RIG_STORE_UNAVAILABLE.
+   * May be repeated. Undefined: no such key. A range that starts at or beyond the end gives an empty body.
+   */
+  get(key: string, options?: GetOptions): Promise<StoredObject | undefined>;
+
+  /** Size and age without the bytes. May be repeated. Undefined: no such key. */
+  head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined>;
+
+  /**
+   * Writes a whole object. When it returns, the object is durable and every later get and list shows it; no reader
+   * ever sees part of it.
+   *
+   * `if: 'absent'` (create-only): exactly one of any number of such puts, from any process, succeeds while the key
+   * exists; the others throw RIG_OBJECT_EXISTS and change nothing. After RIG_STORE_UNAVAILABLE or an abort the
+   * object may be stored, or be stored later; repeating it may then throw RIG_OBJECT_EXISTS for the caller's own
+   * bytes. So no layer repeats a create-only put: only the caller can resolve it.
+   * `if: 'any'`: creates or replaces atomically. May be repeated.
+   */
+  put(key: string, body: PutBody, options: PutOptions): Promise<PutResult>;
+
+  /**
+   * The objects whose keys start with `prefix`, in ascending order of their keys (by code unit), strictly after the
+   * key `after` when it is given. Anything put before the call started is there; half-written objects never are.
+   * May be repeated.
+   */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
+
+  /** Removes these keys, any number of them. Keys that do not exist are not an error. May be repeated. */
+  delete(keys: readonly string[], options?: CallOptions): Promise<void>;
+
+  /** Ends connections. No call may follow. May be repeated. */
+  close(): Promise<void>;
+}
+
+export interface Capabilities {
+  /** `put` with `if: 'absent'` is atomic between processes. */
+  readonly createOnly: boolean;
+  /** The same for bodies large enough for a multipart upload. */
+  readonly multipartCreateOnly: boolean;
+  /** `put` with `if: 'any'` replaces an object atomically. */
+  readonly replace: boolean;
+  /** Calls worth having in flight at a time. */
+  readonly parallelCalls: number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface GetOptions extends CallOptions {
+  /** Bytes `[startByte, endByte)`; `endByte` beyond the end is cut, left out it is the end. */
+  readonly range?: { readonly startByte: number; readonly endByte?: number | undefined } | undefined;
+}
+
+export interface PutOptions extends CallOptions {
+  readonly if: 'absent' | 'any';
+}
+
+export interface ListOptions extends CallOptions {
+  readonly after?: string | undefined;
+}
+
+export interface ObjectInfo {
+  /** Of the whole object, also when a range was asked for. */
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+  /** Changes when the object is replaced; opaque. */
+  readonly version: string;
+  /** The store's own wall clock when it answered, where it says so. */
+  readonly storeTimeMs?: number | undefined;
+}
+
+export interface StoredObject extends ObjectInfo {
+  /** Chunks of any size, in order. Can be read once. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+}
+
+export interface PutResult {
+  readonly storeTimeMs?: number | undefined;
+}
+
+/** Bytes to store. It can be read any number of times and gives the same bytes each time. */
+export interface PutBody {
+  /** Undefined only for large streams; a store may then use a multipart upload whatever the size turns out to be. */
+  readonly lengthBytes: number | undefined;
+  open(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+}
