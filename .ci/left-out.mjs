@@ -1,0 +1,23 @@
+// Says what `npm test` did not run, and the command that does: nothing is left out silently.
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+
+const s3Files = readdirSync('test/s3', { recursive: true }).filter((name) => name.endsWith('.test.ts'));
+console.log(
+  `left out: ${s3Files.length} test files against a real S3 server; run them with: npm run test:s3`,
+);
+
+if (!isInstalled('redis-server')) {
+  console.log(
+    'left out: the tests with a real Redis; run them with: apt-get install redis-server && npm test',
+  );
+}
+
+function isInstalled(program) {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
