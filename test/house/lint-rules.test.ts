@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-/** The rules of biome.json, each shown to bite: one small tree of samples, linted once with the project's configuration. */
+/** The rules of biome.json, each shown to bite: a small tree of samples is linted once with that configuration. */
 interface Sample {
   readonly file: string;
   readonly code: string;
