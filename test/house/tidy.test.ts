@@ -35,6 +35,12 @@ const RULES: readonly Rule[] = [
     example: '  "resolved": "https://example.org/x.tgz",',
   },
   {
+    rule: 'no package registry is named: every machine has its own, set up outside the project',
+    files: everything,
+    forbidden: /\bregistry\.(npmjs|yarnpkg)\.|\bdeb\.debian\./,
+    example: `npm install --registry https://registry${'.npmjs.'}org`,
+  },
+  {
     rule: 'nothing unfinished is marked in the tree: finish it, or file an issue',
     files: /^(src|test|bin|man|\.ci)\/|\.md$/,
     forbidden: /\b(T[O]DO|F[I]XME|X[X]X)\b/,
