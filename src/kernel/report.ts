@@ -1,5 +1,5 @@
-import type { Offset } from './offset.ts';
 import type { Details } from './errors.ts';
+import type { Offset } from './offset.ts';
 
 /**
  * What a workflow says while it runs. Workflows never print: the command line turns these into a progress line,
