@@ -1,0 +1,73 @@
+import { afterEach, beforeEach, describe } from 'vitest';
+import { KIB, MIB } from '../../src/kernel/size.ts';
+import type { Store } from '../../src/store/contract.ts';
+import { describeEnding } from './store-ending.ts';
+import { describeListing } from './store-listing.ts';
+import { describeReading } from './store-reading.ts';
+import { describeWriting } from './store-writing.ts';
+
+/** An empty place and a store on it. */
+export interface StoreUnderTest {
+  readonly store: Store;
+  /** Removes the place. The suite has closed nothing. */
+  teardown(): Promise<void>;
+  /** Another client on the same place. Left out: the cases with two clients use one. */
+  another?(): Promise<Store>;
+}
+
+export interface StoreSuiteOptions {
+  /** Objects in the long listing; more than 1,000, so that a store that answers in pages has several. Default 1,100. */
+  readonly manyKeys?: number;
+  /** The large body; more than a store takes in one request. Default 20 MiB. */
+  readonly largeBodyBytes?: number;
+  /** Runs of each property. Default 25. */
+  readonly runs?: number;
+  /** At a race, the losers may hear "try again" (RIG_STORE_UNAVAILABLE) before they hear "exists". Default false. */
+  readonly vagueLosers?: boolean;
+}
+
+/** What a case asks for. */
+export interface StoreSuite {
+  readonly store: () => Store;
+  readonly another: () => Promise<Store>;
+  readonly manyKeys: number;
+  readonly largeBodyBytes: number;
+  readonly runs: number;
+  readonly vagueLosers: boolean;
+}
+
+/** Bytes of the bodies that are larger than one chunk of any driver. */
+export const MIDDLE_BYTES = 300 * KIB;
+
+/**
+ * Every sentence of `src/store/contract.ts`, as tests. Drivers and layers call it with a way to open themselves on an
+ * empty place; each case gets its own.
+ */
+export function describeStore(
+  name: string,
+  setup: () => Promise<StoreUnderTest>,
+  options: StoreSuiteOptions = {},
+): void {
+  describe(name, () => {
+    let place: StoreUnderTest;
+    beforeEach(async () => {
+      place = await setup();
+    });
+    afterEach(async () => {
+      await place.teardown();
+    });
+    const suite: StoreSuite = {
+      manyKeys: 1_100,
+      largeBodyBytes: 20 * MIB,
+      runs: 25,
+      vagueLosers: false,
+      ...options,
+      store: () => place.store,
+      another: async () => (await place.another?.()) ?? place.store,
+    };
+    describeReading(suite);
+    describeWriting(suite);
+    describeListing(suite);
+    describeEnding(suite);
+  });
+}
