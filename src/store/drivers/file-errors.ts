@@ -25,6 +25,11 @@ const MEANINGS: Readonly<
     why: 'a file is where a directory must be',
     hint: 'move that file away, or give another --archive',
   },
+  EISDIR: {
+    code: 'RIG_CONFIG_INVALID',
+    why: 'a directory is where a file must be',
+    hint: 'move that directory away, or give another --archive',
+  },
   EXDEV: {
     code: 'RIG_STORE_UNSUPPORTED',
     why: 'a directory inside the archive is on another file system',

@@ -25,7 +25,7 @@ const PARALLEL_STATS = 16;
  */
 export async function* listObjects(listing: Listing, directoryKey = ''): AsyncGenerator<ListedObject> {
   const { root, signal } = listing;
-  const entries = await listing.entriesOf(join(root, directoryKey));
+  const entries = await listing.entriesOf(join(root, directoryKey.replace(/\/$/, '')));
   const named = await Promise.all(entries.map((entry) => orderedName(listing, directoryKey, entry)));
   const wanted = named
     .filter((key) => key !== undefined)
