@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bodyOf } from '../../src/store/body.ts';
 import type { PutBody, Store } from '../../src/store/contract.ts';
 import { allOf, contentOf, keysOf, someBytes, textOf } from '../support/store-bytes.ts';
-import { MIDDLE_BYTES, type StoreSuite } from './store.ts';
+import { MIDDLE_BYTES, type StoreSuite } from './store-suite.ts';
 
 const ANY = { if: 'any' } as const;
 

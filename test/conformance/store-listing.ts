@@ -4,7 +4,7 @@ import { mapInOrder } from '../../src/kernel/concurrency.ts';
 import { bodyOf } from '../../src/store/body.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { allOf, keysOf, textOf } from '../support/store-bytes.ts';
-import type { StoreSuite } from './store.ts';
+import type { StoreSuite } from './store-suite.ts';
 
 const ANY = { if: 'any' } as const;
 

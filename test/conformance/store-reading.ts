@@ -2,7 +2,7 @@ import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { bodyOf } from '../../src/store/body.ts';
 import { bytesOf, contentOf, someBytes } from '../support/store-bytes.ts';
-import { MIDDLE_BYTES, type StoreSuite } from './store.ts';
+import { MIDDLE_BYTES, type StoreSuite } from './store-suite.ts';
 
 const ANY = { if: 'any' } as const;
 

@@ -4,7 +4,7 @@ import { KIB } from '../../src/kernel/size.ts';
 import { bodyOf } from '../../src/store/body.ts';
 import type { PutBody, Store } from '../../src/store/contract.ts';
 import { contentOf, keysOf, someBytes, streamOf, textOf } from '../support/store-bytes.ts';
-import { MIDDLE_BYTES, type StoreSuite } from './store.ts';
+import { MIDDLE_BYTES, type StoreSuite } from './store-suite.ts';
 
 const ABSENT = { if: 'absent' } as const;
 const ANY = { if: 'any' } as const;

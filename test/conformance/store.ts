@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe } from 'vitest';
-import { KIB, MIB } from '../../src/kernel/size.ts';
+import { MIB } from '../../src/kernel/size.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { describeEnding } from './store-ending.ts';
 import { describeListing } from './store-listing.ts';
 import { describeReading } from './store-reading.ts';
+import type { StoreSuite } from './store-suite.ts';
 import { describeWriting } from './store-writing.ts';
 
 /** An empty place and a store on it. */
@@ -25,19 +26,6 @@ export interface StoreSuiteOptions {
   /** At a race, the losers may hear "try again" (RIG_STORE_UNAVAILABLE) before they hear "exists". Default false. */
   readonly vagueLosers?: boolean;
 }
-
-/** What a case asks for. */
-export interface StoreSuite {
-  readonly store: () => Store;
-  readonly another: () => Promise<Store>;
-  readonly manyKeys: number;
-  readonly largeBodyBytes: number;
-  readonly runs: number;
-  readonly vagueLosers: boolean;
-}
-
-/** Bytes of the bodies that are larger than one chunk of any driver. */
-export const MIDDLE_BYTES = 300 * KIB;
 
 /**
  * Every sentence of `src/store/contract.ts`, as tests. Drivers and layers call it with a way to open themselves on an

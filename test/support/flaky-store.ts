@@ -15,7 +15,8 @@ import type {
  * listings break midway. Create-only puts are left alone, because no layer may repeat them.
  */
 export function flakyStore(store: Store, random: Random, failureRate = 0.3): Store {
-  const mayFail = (what: string) => {
+  const mayFail = (what: string, options: CallOptions = {}) => {
+    options.signal?.throwIfAborted();
     if (random.next() < failureRate) {
       throw new RigError('RIG_STORE_UNAVAILABLE', `${what}: planted failure`);
     }
@@ -31,29 +32,29 @@ export function flakyStore(store: Store, random: Random, failureRate = 0.3): Sto
     url: store.url,
     capabilities: store.capabilities,
     async get(key: string, options: GetOptions = {}) {
-      mayFail('get');
+      mayFail('get', options);
       const object = await store.get(key, options);
       return object && { ...object, body: mayBreak('body', object.body) };
     },
     async head(key: string, options: CallOptions = {}) {
-      mayFail('head');
+      mayFail('head', options);
       return store.head(key, options);
     },
     async put(key: string, body: PutBody, options: PutOptions) {
       if (options.if === 'absent') {
         return store.put(key, body, options);
       }
-      mayFail('put, before');
+      mayFail('put, before', options);
       const result = await store.put(key, body, options);
       mayFail('put, after');
       return result;
     },
     async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
-      mayFail('list');
+      mayFail('list', options);
       yield* mayBreak('list', store.list(prefix, options));
     },
     async delete(keys: readonly string[], options: CallOptions = {}) {
-      mayFail('delete, before');
+      mayFail('delete, before', options);
       await store.delete(keys, options);
       mayFail('delete, after');
     },

@@ -165,9 +165,10 @@ class Attempts {
 
   /** Returns when it is time for the next attempt; throws when there shall be none. */
   async pauseAfter(error: unknown): Promise<void> {
-    if (this.#signal?.aborted === true || !isRigError(error) || !error.retryable) {
+    if (!isRigError(error) || !error.retryable) {
       throw error;
     }
+    this.#signal?.throwIfAborted();
     const { clock, onRetry } = this.#options;
     const nowMs = clock.monotonicMs();
     if (this.#failures === 0) {
