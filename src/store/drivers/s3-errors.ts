@@ -1,0 +1,257 @@
+import { type Clock, parseHttpDate } from '../../kernel/clock.ts';
+import { type ErrorCode, errnoOf, messageOf, RigError, type RigErrorOptions } from '../../kernel/errors.ts';
+
+/** What was asked, for the message and for what an answer means. */
+export interface S3Call {
+  readonly operation: string;
+  readonly bucket: string;
+  readonly key?: string | undefined;
+  /** `if: 'absent'`. */
+  readonly createOnly?: boolean | undefined;
+  readonly endpointUrl: string | undefined;
+  readonly region: string;
+  readonly clock: Clock;
+}
+
+/** The parts of the SDK's errors that can be relied on. */
+interface S3Answer {
+  readonly status: number;
+  /** The server's code (`NoSuchKey`); `Unknown` and the like where the answer has no body. */
+  readonly name: string;
+  /** Where Amazon says the bucket is. */
+  readonly region: string | undefined;
+  readonly retryAfter: string | undefined;
+}
+
+/** Gives anything that a call of the SDK threw its meaning. Unknown errors, which are bugs, come back as they are. */
+export function explain(error: unknown, call: S3Call): unknown {
+  if (error instanceof RigError) {
+    return error;
+  }
+  const answer = answerOf(error);
+  if (answer !== undefined && answer.status >= 300) {
+    return explainAnswer(error, answer, call);
+  }
+  return explainNoAnswer(error, call);
+}
+
+/** The HTTP status of the answer that an error came from, and the server's name for it. */
+export function answerOf(error: unknown): S3Answer | undefined {
+  if (!(error instanceof Error) || !('$metadata' in error)) {
+    return undefined;
+  }
+  const { httpStatusCode: status } = error.$metadata as { readonly httpStatusCode?: number };
+  if (status === undefined) {
+    return undefined;
+  }
+  const response = '$response' in error ? error.$response : undefined;
+  const bodyRegion = 'Region' in error && typeof error.Region === 'string' ? error.Region : undefined;
+  return {
+    status,
+    name: error.name,
+    region: bodyRegion ?? headerOf(response, 'x-amz-bucket-region'),
+    retryAfter: headerOf(response, 'retry-after'),
+  };
+}
+
+/** A header of an HTTP response as the SDK hands it around; names are in lower case. */
+export function headerOf(response: unknown, name: string): string | undefined {
+  if (typeof response === 'object' && response !== null && 'headers' in response) {
+    const value = (response.headers as Readonly<Record<string, string | undefined>>)[name];
+    return typeof value === 'string' ? value : undefined;
+  }
+  return undefined;
+}
+
+const DENIED: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  InvalidAccessKeyId: ['the store does not know this access key', 'check AWS_ACCESS_KEY_ID or the profile'],
+  SignatureDoesNotMatch: [
+    'the secret key does not belong to this access key',
+    'check AWS_SECRET_ACCESS_KEY or the profile',
+  ],
+  ExpiredToken: ['the session token has expired', 'renew the session, for example with "aws sso login"'],
+  ExpiredTokenException: [
+    'the session token has expired',
+    'renew the session, for example with "aws sso login"',
+  ],
+  TokenRefreshRequired: [
+    'the session token has expired',
+    'renew the session, for example with "aws sso login"',
+  ],
+  InvalidToken: ['the session token is not valid', 'check AWS_SESSION_TOKEN or renew the session'],
+  RequestTimeTooSkewed: [
+    "this machine's clock is too far from the store's",
+    'set the clock, for example with "chronyc makestep"',
+  ],
+};
+
+const WRONG_REGION = [
+  'PermanentRedirect',
+  'AuthorizationHeaderMalformed',
+  'IllegalLocationConstraintException',
+];
+const UNKNOWN_OUTCOME = [
+  'RequestTimeout',
+  'NoSuchUpload',
+  'BadDigest',
+  'IncompleteBody',
+  'XAmzContentSHA256Mismatch',
+];
+const LATER = [408, 409, 425, 429, 499];
+const NOT_NOW_409 = ['ConditionalRequestConflict', 'OperationAborted'];
+
+function explainAnswer(error: unknown, answer: S3Answer, call: S3Call): RigError {
+  const { status, name } = answer;
+  if (call.createOnly === true && meansExists(answer)) {
+    return failed('RIG_OBJECT_EXISTS', `${call.key} exists already`, call, { cause: error });
+  }
+  if (name in DENIED || status === 401 || status === 403) {
+    return denied(error, answer, call);
+  }
+  if (isWrongRegion(answer, call)) {
+    return wrongRegion(error, answer, call);
+  }
+  if (name === 'NoSuchBucket') {
+    return noSuchBucket(call, error);
+  }
+  if (
+    status === 501 ||
+    status === 405 ||
+    (status === 400 && call.createOnly === true && isAboutHeader(name))
+  ) {
+    const what = call.createOnly === true ? 'create-only puts' : call.operation;
+    return failed('RIG_STORE_UNSUPPORTED', `the store does not support ${what}: ${status} ${name}`, call, {
+      hint: 'use a store that honours "If-None-Match: *", as Amazon S3 does',
+      cause: error,
+    });
+  }
+  if (status >= 500 || LATER.includes(status) || UNKNOWN_OUTCOME.includes(name)) {
+    return later(error, answer, call);
+  }
+  return failed('RIG_CONFIG_INVALID', `cannot ${what(call)}: the store answered ${status} ${name}`, call, {
+    hint: 'check bucket and endpoint: is this an S3 server?',
+    cause: error,
+  });
+}
+
+/** 412, and what other servers say instead of it. A 409 that names a conflict of requests leaves it open. */
+function meansExists({ status, name }: S3Answer): boolean {
+  return status === 412 || status === 304 || (status === 409 && !NOT_NOW_409.includes(name));
+}
+
+function isAboutHeader(name: string): boolean {
+  return ['InvalidArgument', 'InvalidRequest', 'NotImplemented', 'UnsupportedHeader'].includes(name);
+}
+
+function denied(error: unknown, { status, name }: S3Answer, call: S3Call): RigError {
+  const [why, hint] = DENIED[name] ?? [
+    `these credentials may not do this (${status} ${name})`,
+    `allow it in the policy of the user or of bucket ${call.bucket}`,
+  ];
+  return failed('RIG_STORE_DENIED', `cannot ${what(call)}: ${why}`, call, { hint, cause: error });
+}
+
+/** An answer to a head request has no body, and so no name: there the header tells. */
+function isWrongRegion({ status, name, region }: S3Answer, call: S3Call): boolean {
+  const elsewhere = region !== undefined && region !== call.region;
+  return status === 301 || status === 307 || WRONG_REGION.includes(name) || (status === 400 && elsewhere);
+}
+
+function wrongRegion(error: unknown, { region }: S3Answer, call: S3Call): RigError {
+  const message =
+    region === undefined
+      ? `bucket ${call.bucket} is not in region ${call.region}`
+      : `bucket ${call.bucket} is in region ${region}, not ${call.region}`;
+  const hint =
+    region === undefined ? 'give the region of the bucket with --region' : `give --region ${region}`;
+  return failed('RIG_CONFIG_INVALID', message, call, { hint, cause: error });
+}
+
+export function noSuchBucket(call: S3Call, cause?: unknown): RigError {
+  return failed('RIG_ARCHIVE_NOT_FOUND', `bucket ${call.bucket} does not exist at ${place(call)}`, call, {
+    hint: 'create the bucket, or correct the archive URL or the endpoint',
+    cause,
+  });
+}
+
+function later(error: unknown, { status, name, retryAfter }: S3Answer, call: S3Call): RigError {
+  const retryAfterMs = readRetryAfter(retryAfter, call.clock);
+  return failed(
+    'RIG_STORE_UNAVAILABLE',
+    `cannot ${what(call)} now: the store answered ${status} ${name}`,
+    call,
+    {
+      hint: 'try again later',
+      cause: error,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
+  );
+}
+
+/** `Retry-After` is in seconds, or a date. */
+function readRetryAfter(text: string | undefined, clock: Clock): number | undefined {
+  if (text === undefined) {
+    return undefined;
+  }
+  if (/^\d+$/.test(text)) {
+    return Number(text) * 1_000;
+  }
+  const atMs = parseHttpDate(text);
+  return atMs === undefined ? undefined : Math.max(0, atMs - clock.wallMs());
+}
+
+const NO_CREDENTIALS = ['CredentialsProviderError', 'TokenProviderError', 'ProviderError'];
+
+/** Nothing came back, or nothing that could be read. */
+function explainNoAnswer(error: unknown, call: S3Call): unknown {
+  const name = error instanceof Error ? error.name : '';
+  if (NO_CREDENTIALS.includes(name)) {
+    return failed('RIG_STORE_DENIED', `no credentials found for ${place(call)}`, call, {
+      hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose a profile with --profile',
+      cause: error,
+    });
+  }
+  if (messageOf(error).startsWith('Checksum mismatch')) {
+    return failed('RIG_CHECKSUM_MISMATCH', `${call.key} does not match the checksum stored with it`, call, {
+      hint: 'run "rigctl verify" to see what else is damaged',
+      cause: error,
+    });
+  }
+  const why = name === 'TimeoutError' ? 'no answer in time' : errnoOf(error);
+  if (why !== undefined) {
+    return failed(
+      'RIG_STORE_UNAVAILABLE',
+      `cannot ${what(call)}: ${place(call)} is out of reach: ${why}`,
+      call,
+      {
+        hint: 'check the endpoint and the network',
+        cause: error,
+      },
+    );
+  }
+  if (answerOf(error) !== undefined) {
+    return failed(
+      'RIG_CONFIG_INVALID',
+      `cannot ${what(call)}: ${place(call)} does not answer as S3 does`,
+      call,
+      {
+        hint: 'check the endpoint: is this an S3 server?',
+        cause: error,
+      },
+    );
+  }
+  return error;
+}
+
+function what({ operation, key, bucket }: S3Call): string {
+  return key === undefined ? `${operation} ${bucket}` : `${operation} ${key}`;
+}
+
+function place({ endpointUrl, region }: S3Call): string {
+  return endpointUrl ?? `Amazon S3 in ${region}`;
+}
+
+function failed(code: ErrorCode, message: string, call: S3Call, options: RigErrorOptions): RigError {
+  const details = { bucket: call.bucket, ...(call.key === undefined ? {} : { object: call.key }) };
+  return new RigError(code, message, { details, ...options });
+}

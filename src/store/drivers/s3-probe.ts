@@ -1,0 +1,41 @@
+import { RigError } from '../../kernel/errors.ts';
+import type { S3Bucket } from './s3-bucket.ts';
+import { explain, type S3Call } from './s3-errors.ts';
+
+/**
+ * Does the store refuse to complete a create-only multipart upload of a key that exists? Some servers look at the
+ * condition of a plain put only, and would overwrite. Tried on a key of its own, which is removed again.
+ */
+export async function probeMultipartCreateOnly(bucket: S3Bucket): Promise<boolean> {
+  const { sdk, client } = bucket.connection;
+  const key = `PROBE/${bucket.options.random.uuid()}`;
+  const target = bucket.target(key);
+  const call = bucket.call('put', key, 'absent');
+  await client.send(new sdk.PutObjectCommand({ ...target, Body: Buffer.from('probe') }));
+  try {
+    const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(target));
+    const part = { PartNumber: 1, Body: Buffer.from('probe') };
+    const { ETag } = await client.send(new sdk.UploadPartCommand({ ...target, UploadId, ...part }));
+    const parts = { MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] }, IfNoneMatch: '*' };
+    try {
+      await client.send(new sdk.CompleteMultipartUploadCommand({ ...target, UploadId, ...parts }));
+      return false;
+    } catch (error) {
+      await client.send(new sdk.AbortMultipartUploadCommand({ ...target, UploadId })).catch(() => undefined);
+      return refuses(error, call);
+    }
+  } finally {
+    await client.send(new sdk.DeleteObjectCommand(target)).catch(() => undefined);
+  }
+}
+
+function refuses(error: unknown, call: S3Call): boolean {
+  const explained = explain(error, call);
+  if (explained instanceof RigError && explained.code === 'RIG_OBJECT_EXISTS') {
+    return true;
+  }
+  if (explained instanceof RigError && explained.code === 'RIG_STORE_UNSUPPORTED') {
+    return false;
+  }
+  throw error;
+}
