@@ -14,7 +14,7 @@ export const BATCH_LIMIT_BYTES = 64 * MIB;
 /** Pairs of `observed`, at most. */
 export const OBSERVED_LIMIT = 64;
 
-/** What a batch object says of itself, in front of its compressed frames. Man page rigctl-archive(5) is the reference. */
+/** What a batch object says of itself in front of its frames. Man page rigctl-archive(5) is the reference. */
 export interface BatchHeader {
   readonly v: 1;
   /** The archive's id. */
@@ -72,55 +72,62 @@ export function decodeHeader(key: string, json: Uint8Array): BatchHeader {
   if (value['v'] !== 1) {
     throw fromTheFuture(key, value['v']);
   }
+  if (!hasHeaderTypes(value)) {
+    throw damaged(key, 'its header lacks a field or has one of another type');
+  }
   const problem = findProblem(value);
   if (problem !== undefined) {
-    throw damaged(key, `its header is not valid: ${problem}`);
+    throw damaged(key, `its header is not valid: ${problem}`, { details: { offset: value.first } });
   }
-  return value as unknown as BatchHeader;
+  return value;
+}
+
+function hasHeaderTypes(value: JsonObject): value is JsonObject & BatchHeader {
+  const { archive, first, end, records, bytes, prev, chain, epoch, frames, observed } = value;
+  return (
+    typeof archive === 'string' &&
+    [first, end, records, bytes, epoch].every(isOffset) &&
+    [prev, chain, value['sha256']].every(isSha256) &&
+    Array.isArray(frames) &&
+    frames.every((frame) => isNumberList(frame, 3)) &&
+    Array.isArray(observed) &&
+    observed.every((pair) => isNumberList(pair, 2))
+  );
+}
+
+function isNumberList(value: unknown, length: number): boolean {
+  return Array.isArray(value) && value.length === length && value.every(isOffset);
 }
 
 /** What makes this no header of version 1, or undefined when nothing does. */
-function findProblem(header: JsonObject | BatchHeader): string | undefined {
-  const { archive, first, end, records, bytes, epoch, prev, chain, sha256: payload } = header as BatchHeader;
-  if (typeof archive !== 'string' || archive === '') {
-    return 'no archive id';
-  }
-  if (!isOffset(first) || !isOffset(end) || end <= first) {
+function findProblem(header: BatchHeader): string | undefined {
+  const { first, end, bytes, records, epoch, prev, chain } = header;
+  if (end <= first) {
     return 'its offsets are not a range';
   }
   if (bytes !== end - first || bytes > BATCH_LIMIT_BYTES) {
     return 'its length does not fit its offsets';
   }
-  if (!Number.isSafeInteger(records) || records < 1 || records > bytes) {
+  if (records < 1 || records > bytes) {
     return 'its number of records cannot be';
   }
-  if (!Number.isSafeInteger(epoch) || epoch < 1) {
-    return 'its epoch is not a number from 1';
+  if (epoch < 1) {
+    return 'epochs count from 1';
   }
-  if (!isSha256(prev) || !isSha256(chain) || !isSha256(payload)) {
-    return 'a hash is not 64 hex digits';
-  }
-  if (chain !== nextChain(prev, first, end, payload)) {
+  if (chain !== nextChain(prev, first, end, header.sha256)) {
     return 'its chain does not follow from its content';
   }
-  return findFrameProblem(header['frames'], bytes) ?? findObservedProblem(header['observed'], first, end);
+  return findFrameProblem(header.frames, bytes) ?? findObservedProblem(header.observed, first, end);
 }
 
-function findFrameProblem(frames: unknown, bytes: number): string | undefined {
-  if (!Array.isArray(frames) || frames.length === 0) {
-    return 'no frames';
-  }
+function findFrameProblem(frames: readonly FrameEntry[], bytes: number): string | undefined {
   let total = 0;
-  for (const frame of frames) {
-    if (!Array.isArray(frame) || frame.length !== 3 || !frame.every(isOffset)) {
-      return 'a frame is not three numbers';
-    }
-    const [frameBytes, storedBytes, crc] = frame as unknown as FrameEntry;
-    if (frameBytes < 1 || frameBytes > FRAME_LIMIT_BYTES || storedBytes < 1 || crc > 0xffff_ffff) {
+  for (const [frameBytes, storedBytes, storedCrc32] of frames) {
+    if (frameBytes < 1 || frameBytes > FRAME_LIMIT_BYTES || storedCrc32 > 0xffff_ffff) {
       return 'a frame is out of bounds';
     }
     // Incompressible data grows a little; a frame that claims more would make a reader allocate for nothing.
-    if (storedBytes > 2 * FRAME_LIMIT_BYTES) {
+    if (storedBytes < 1 || storedBytes > 2 * FRAME_LIMIT_BYTES) {
       return 'a frame is stored longer than it can be';
     }
     total += frameBytes;
@@ -128,20 +135,20 @@ function findFrameProblem(frames: unknown, bytes: number): string | undefined {
   return total === bytes ? undefined : 'its frames do not add up to its length';
 }
 
-function findObservedProblem(observed: unknown, first: Offset, end: Offset): string | undefined {
-  if (!Array.isArray(observed) || observed.length === 0 || observed.length > OBSERVED_LIMIT) {
-    return 'its observations are missing or too many';
+function findObservedProblem(
+  observed: readonly Observation[],
+  first: Offset,
+  end: Offset,
+): string | undefined {
+  if (observed.length > OBSERVED_LIMIT) {
+    return 'it has too many observations';
   }
   let [lastOffset, lastMs] = [first, 0];
-  for (const pair of observed) {
-    if (!Array.isArray(pair) || pair.length !== 2 || !pair.every(isOffset)) {
-      return 'an observation is not two numbers';
-    }
-    const [offset, atMs] = pair as unknown as Observation;
+  for (const [offset, atMs] of observed) {
     if (offset < lastOffset || offset > end || atMs < lastMs) {
       return 'its observations are not in order';
     }
     [lastOffset, lastMs] = [offset, atMs];
   }
-  return lastOffset === end ? undefined : 'its last observation is not of its end';
+  return lastOffset === end && observed.length > 0 ? undefined : 'its last observation is not of its end';
 }

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { MIB } from '../kernel/size.ts';
+import { KIB, MIB } from '../kernel/size.ts';
 
 /**
  * How a batch's frames are compressed and how its header hides in front of them from standard decoders. Frames are
@@ -41,8 +41,13 @@ const zstdDecompress = promisify(zlib.zstdDecompress);
 const deflateRaw = promisify(zlib.deflateRaw);
 const inflateRaw = promisify(zlib.inflateRaw);
 
+/** Frames up to this size are handled at once: a trip to the thread pool would cost more than the work. */
+const INLINE_BYTES = 64 * KIB;
+
 /** Node's default of 16 KiB makes a list of pieces and joins them; large output chunks are three times as fast. */
-const CHUNK_BYTES = MIB;
+function outputChunkBytes(bytes: number): number {
+  return Math.min(Math.max(bytes, KIB), MIB);
+}
 
 const SKIPPABLE_MAGIC = 0x184d_2a52;
 
@@ -65,9 +70,9 @@ const zstdCodec: Codec = {
     const contentEnd = 8 + view.getUint32(4, true);
     return { contentStart: 8, contentEnd, framesStart: contentEnd };
   },
-  compress: (frame, level) =>
-    zstdCompress(frame, {
-      chunkSize: CHUNK_BYTES,
+  async compress(frame, level) {
+    const options = {
+      chunkSize: outputChunkBytes(frame.length),
       // Without it the frame would not say its length, and a reader could not allocate before it decodes.
       pledgedSrcSize: frame.length,
       params: {
@@ -75,9 +80,16 @@ const zstdCodec: Codec = {
         [zlib.constants.ZSTD_c_contentSizeFlag]: 1,
         [zlib.constants.ZSTD_c_checksumFlag]: 1,
       },
-    }),
+    };
+    return frame.length <= INLINE_BYTES
+      ? zlib.zstdCompressSync(frame, options)
+      : zstdCompress(frame, options);
+  },
   trailer: () => new Uint8Array(0),
-  decompress: (stored, bytes) => zstdDecompress(stored, { chunkSize: CHUNK_BYTES, maxOutputLength: bytes }),
+  async decompress(stored, bytes) {
+    const options = { chunkSize: outputChunkBytes(bytes), maxOutputLength: bytes };
+    return bytes <= INLINE_BYTES ? zlib.zstdDecompressSync(stored, options) : zstdDecompress(stored, options);
+  },
 };
 
 /** Magic, deflate, FEXTRA, no time, no extra flags, unknown system. */
@@ -110,8 +122,11 @@ const gzipCodec: Codec = {
     const contentEnd = GZIP_CONTENT_START + contentBytes;
     return { contentStart: GZIP_CONTENT_START, contentEnd, framesStart: contentEnd };
   },
-  compress: (frame, level) =>
-    deflateRaw(frame, { chunkSize: CHUNK_BYTES, level, finishFlush: zlib.constants.Z_FULL_FLUSH }),
+  async compress(frame, level) {
+    const chunkSize = outputChunkBytes(frame.length);
+    const options = { chunkSize, level, finishFlush: zlib.constants.Z_FULL_FLUSH };
+    return frame.length <= INLINE_BYTES ? zlib.deflateRawSync(frame, options) : deflateRaw(frame, options);
+  },
   trailer(payloadCrc32, payloadBytes) {
     const trailer = Buffer.alloc(GZIP_TRAILER_BYTES);
     trailer.writeUInt16BE(0x0300, 0);
@@ -119,12 +134,11 @@ const gzipCodec: Codec = {
     trailer.writeUInt32LE(payloadBytes % 2 ** 32, 6);
     return trailer;
   },
-  decompress: (stored, bytes) =>
-    inflateRaw(stored, {
-      chunkSize: CHUNK_BYTES,
-      maxOutputLength: bytes,
-      finishFlush: zlib.constants.Z_SYNC_FLUSH,
-    }),
+  async decompress(stored, bytes) {
+    const chunkSize = outputChunkBytes(bytes);
+    const options = { chunkSize, maxOutputLength: bytes, finishFlush: zlib.constants.Z_SYNC_FLUSH };
+    return bytes <= INLINE_BYTES ? zlib.inflateRawSync(stored, options) : inflateRaw(stored, options);
+  },
 };
 
 /** Every codec there is, the default first. */

@@ -1,0 +1,134 @@
+import type { Sha256 } from '../kernel/digest.ts';
+import { RigError } from '../kernel/errors.ts';
+import type { Offset } from '../kernel/offset.ts';
+import type { CallOptions, Store } from '../store/contract.ts';
+import { firstChain } from './batch-header.ts';
+import { type BatchHead, readHead } from './batch-object.ts';
+import { type Catalog, isEmptyPlace, readCatalog } from './catalog.ts';
+import { type Claim, readClaim } from './claim.ts';
+import { damaged } from './damage.ts';
+import {
+  createDescriptor,
+  type Descriptor,
+  descriptorLost,
+  type NewArchive,
+  readDescriptor,
+} from './descriptor.ts';
+
+/** An archive as one listing and a few headers show it. */
+export interface Survey {
+  readonly descriptor: Descriptor;
+  readonly catalog: Catalog;
+  readonly tail: Tail;
+  /** The claim of the greatest epoch, or undefined when nobody ever claimed. */
+  readonly newestClaim: Claim | undefined;
+}
+
+/** The end of the chain: where the next batch goes and what it must link to. */
+export interface Tail {
+  readonly durable: Offset;
+  readonly chain: Sha256;
+  /** The last batch, or undefined when there is none. */
+  readonly last: BatchHead | undefined;
+}
+
+/** A listed batch may be gone when it is read, under a prune; more often than this it is something else. */
+const LISTINGS_LIMIT = 5;
+
+/**
+ * Looks at an archive before anything is written to it. May be repeated.
+ * @throws RigError RIG_CHECKSUM_MISMATCH and the like when its last batch or newest claim is damaged.
+ */
+export async function surveyArchive(
+  store: Store,
+  descriptor: Descriptor,
+  options: CallOptions = {},
+): Promise<Survey> {
+  for (let listing = 1; listing <= LISTINGS_LIMIT; listing += 1) {
+    const catalog = await readCatalog(store, options);
+    const tail = await readTail(store, descriptor, catalog, options);
+    if (tail !== undefined) {
+      const newest = catalog.writers.at(-1);
+      const read = newest === undefined ? undefined : await readClaim(store, newest.epoch, options);
+      return { descriptor, catalog, tail, newestClaim: read?.claim };
+    }
+  }
+  throw new RigError('RIG_STORE_UNAVAILABLE', 'the listed batches keep disappearing before they are read', {
+    hint: 'look whether something else deletes objects below the archive',
+  });
+}
+
+/** Undefined: the last listed batch is gone. */
+async function readTail(
+  store: Store,
+  descriptor: Descriptor,
+  catalog: Catalog,
+  options: CallOptions,
+): Promise<Tail | undefined> {
+  const listed = catalog.batches.at(-1);
+  if (listed === undefined) {
+    return { durable: 0, chain: firstChain(descriptor.id), last: undefined };
+  }
+  const last = await readHead(store, listed.key, options);
+  if (last === undefined) {
+    return undefined;
+  }
+  if (last.header.archive !== descriptor.id) {
+    throw damaged(listed.key, `it belongs to the archive ${last.header.archive}`, {
+      details: { offset: listed.first },
+    });
+  }
+  return { durable: last.header.end, chain: last.header.chain, last };
+}
+
+/**
+ * The descriptor of the archive to push to. Creates it when there is nothing under the archive's URL.
+ * @param wantedFormat the format that was asked for, or undefined: the archive's own decides.
+ * @throws RigError RIG_DESCRIPTOR_LOST, RIG_CONFIG_INVALID when the place holds something else or the format differs
+ */
+export async function openForPush(
+  store: Store,
+  newArchive: NewArchive,
+  wantedFormat: string | undefined,
+  options: CallOptions = {},
+): Promise<Descriptor> {
+  const descriptor = (await readDescriptor(store, options)) ?? (await openNew(store, newArchive, options));
+  if (wantedFormat !== undefined && wantedFormat !== descriptor.format) {
+    throw new RigError(
+      'RIG_CONFIG_INVALID',
+      `the archive holds a journal of format ${descriptor.format}, not ${wantedFormat}`,
+      { hint: 'leave --format out, or push to another archive', details: { format: descriptor.format } },
+    );
+  }
+  return descriptor;
+}
+
+async function openNew(store: Store, newArchive: NewArchive, options: CallOptions): Promise<Descriptor> {
+  if (await isEmptyPlace(store, options)) {
+    return createDescriptor(store, newArchive, options);
+  }
+  // Somebody else's first push may have written it since it was read.
+  return (await readDescriptor(store, options)) ?? explainMissing(store, options);
+}
+
+/** The descriptor of an archive to read. */
+export async function openForReading(store: Store, options: CallOptions = {}): Promise<Descriptor> {
+  return (await readDescriptor(store, options)) ?? explainMissing(store, options);
+}
+
+/** @throws always: what is there instead of an archive. */
+async function explainMissing(store: Store, options: CallOptions): Promise<never> {
+  const catalog = await readCatalog(store, options);
+  const { batches, snapshots, writers } = catalog;
+  if (batches.length + snapshots.length + writers.length > 0) {
+    throw descriptorLost(writers.at(-1)?.key);
+  }
+  if (await isEmptyPlace(store, options)) {
+    throw new RigError('RIG_ARCHIVE_NOT_FOUND', `there is no archive at ${store.url}`, {
+      hint: 'check --archive, or make it with "rigctl push"',
+    });
+  }
+  throw new RigError('RIG_CONFIG_INVALID', `${store.url} holds objects and is not an archive`, {
+    hint: 'give an empty prefix of its own to the archive',
+  });
+}

@@ -1,0 +1,98 @@
+import { type Compression, type SealedBatch, sealBatch } from '../archive/seal.ts';
+import type { JournalFormat } from '../journal/contract.ts';
+import { findCut } from '../journal/cut.ts';
+import type { Journal } from '../journal/tail.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Sha256 } from '../kernel/digest.ts';
+import type { Offset } from '../kernel/offset.ts';
+import { MIB } from '../kernel/size.ts';
+
+/** Catching up, when nothing else is said, batches are so long: few objects, and little memory. */
+const CATCH_UP_BYTES = 32 * MIB;
+/** While following, when nothing else is said, so much is not made to wait for the interval. */
+const FULL_BYTES = 8 * MIB;
+
+/** Where the next batch begins and what it links to. */
+export interface Position {
+  readonly first: Offset;
+  readonly prev: Sha256;
+}
+
+export interface BatchSourceOptions {
+  readonly journal: Journal;
+  readonly format: JournalFormat;
+  readonly clock: Clock;
+  readonly compression: Compression;
+  /** Undefined: 32 MiB when that much is waiting, and 8 MiB are sealed before the interval is over. */
+  readonly batchBytes: number | undefined;
+  readonly intervalMs: number;
+  /** For the header. */
+  readonly archive: string;
+  readonly epoch: number;
+}
+
+/** Cuts a journal into sealed batches, now or when they are due. */
+export class BatchSource {
+  readonly #options: BatchSourceOptions;
+  readonly #targetBytes: number;
+  readonly #fullBytes: number;
+  /** No observation may lie before what the archive already holds. */
+  #notBeforeMs = 0;
+
+  constructor(options: BatchSourceOptions) {
+    this.#options = options;
+    this.#targetBytes = options.batchBytes ?? CATCH_UP_BYTES;
+    this.#fullBytes = options.batchBytes ?? FULL_BYTES;
+  }
+
+  /** The archive holds observations up to this time. */
+  observedUntil(atMs: number): void {
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, atMs);
+  }
+
+  /** Is there enough beyond `first` that a batch need not wait for anything? */
+  hasFullBatch(first: Offset): boolean {
+    return this.#options.journal.seenEnd - first >= this.#targetBytes;
+  }
+
+  /** The next batch of what has been seen below `seenEnd`. Undefined: no whole record lies there. */
+  async next({ first, prev }: Position, seenEnd: Offset): Promise<SealedBatch | undefined> {
+    const { journal, format, archive, epoch, compression } = this.#options;
+    await journal.checkRead();
+    const { end, records } = await findCut(journal, format, first, seenEnd, {
+      targetBytes: this.#targetBytes,
+    });
+    if (end === first) {
+      return undefined;
+    }
+    const observed = journal.observedWithin(first, end, this.#notBeforeMs);
+    const content = { archive, first, end, records, prev, epoch, observed };
+    return sealBatch(content, journal.read(first, end), compression);
+  }
+
+  /** Waits until a batch is due, that is full or its oldest byte `intervalMs` old. Rejects when `stop` is aborted. */
+  async nextDue(position: Position, stop: AbortSignal): Promise<SealedBatch> {
+    const { journal } = this.#options;
+    const { first } = position;
+    let beyond = first;
+    for (;;) {
+      let seenEnd = await journal.waitForGrowth(beyond, undefined, stop);
+      const fullEnd = first + this.#fullBytes;
+      if (seenEnd < fullEnd) {
+        seenEnd = await journal.waitForGrowth(fullEnd - 1, this.#dueInMs(first), stop);
+      }
+      const batch = await this.next(position, seenEnd);
+      if (batch !== undefined) {
+        return batch;
+      }
+      beyond = seenEnd; // an unfinished record: there is nothing to do before it grows
+    }
+  }
+
+  /** The wall clock may jump, so the age of a byte is not believed beyond the interval. */
+  #dueInMs(first: Offset): number {
+    const { journal, clock, intervalMs } = this.#options;
+    const ageMs = clock.wallMs() - (journal.reachedAtMs(first + 1) ?? clock.wallMs());
+    return Math.min(Math.max(intervalMs - ageMs, 0), intervalMs);
+  }
+}
