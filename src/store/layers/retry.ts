@@ -1,8 +1,5 @@
-import type { Clock } from '../../kernel/clock.ts';
-import { showDuration } from '../../kernel/duration.ts';
-import { isRigError, messageOf, RigError } from '../../kernel/errors.ts';
-import type { Random } from '../../kernel/random.ts';
-import type { RetryReport } from '../../kernel/report.ts';
+import { Attempts, type RetryPolicy } from '../../kernel/attempts.ts';
+import { RigError } from '../../kernel/errors.ts';
 import type {
   CallOptions,
   Capabilities,
@@ -18,18 +15,6 @@ import type {
 } from '../contract.ts';
 import { resolveRange } from '../key.ts';
 
-export interface RetryOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Gives up when this long has passed since the first failure without any progress; undefined: never. */
-  readonly deadlineMs: number | undefined;
-  /** Called before each wait. */
-  readonly onRetry: (report: RetryReport) => void;
-}
-
-const BASE_DELAY_MS = 100;
-const MAX_DELAY_MS = 20_000;
-
 /**
  * Repeats what may be repeated and failed with a retryable error: every get, head, list and delete, and puts with
  * `if: 'any'`. A body that breaks goes on where it broke, a listing goes on after the last key it gave. A create-only
@@ -38,21 +23,21 @@ const MAX_DELAY_MS = 20_000;
  * Beside the store's own errors: RIG_STORE_UNAVAILABLE when the deadline has passed, or when an object was
  * replaced while its body was read.
  */
-export function retry(store: Store, options: RetryOptions): Store {
-  return new RetryingStore(store, options);
+export function retry(store: Store, policy: RetryPolicy): Store {
+  return new RetryingStore(store, policy);
 }
 
 class RetryingStore implements Store {
   readonly url: string;
   readonly capabilities: Capabilities;
   readonly #store: Store;
-  readonly #options: RetryOptions;
+  readonly #policy: RetryPolicy;
 
-  constructor(store: Store, options: RetryOptions) {
+  constructor(store: Store, policy: RetryPolicy) {
     this.url = store.url;
     this.capabilities = store.capabilities;
     this.#store = store;
-    this.#options = options;
+    this.#policy = policy;
   }
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
@@ -118,7 +103,7 @@ class RetryingStore implements Store {
   }
 
   #attempts(operation: string, { signal }: CallOptions): Attempts {
-    return new Attempts(operation, this.#options, signal);
+    return new Attempts(operation, this.#policy, signal);
   }
 }
 
@@ -132,79 +117,4 @@ function sameObject(key: string, first: StoredObject, next: StoredObject | undef
     });
   }
   return next;
-}
-
-/** The failures of one call in a row, and how long to wait after each. */
-class Attempts {
-  readonly #operation: string;
-  readonly #options: RetryOptions;
-  readonly #signal: AbortSignal | undefined;
-  #failures = 0;
-  #firstFailureMs = 0;
-
-  constructor(operation: string, options: RetryOptions, signal: AbortSignal | undefined) {
-    this.#operation = operation;
-    this.#options = options;
-    this.#signal = signal;
-  }
-
-  async run<Result>(call: () => Promise<Result>): Promise<Result> {
-    for (;;) {
-      try {
-        return await call();
-      } catch (error) {
-        await this.pauseAfter(error);
-      }
-    }
-  }
-
-  /** Something came through: what fails from now on is a new row of failures. */
-  progressed(): void {
-    this.#failures = 0;
-  }
-
-  /** Returns when it is time for the next attempt; throws when there shall be none. */
-  async pauseAfter(error: unknown): Promise<void> {
-    if (!isRigError(error) || !error.retryable) {
-      throw error;
-    }
-    this.#signal?.throwIfAborted();
-    const { clock, onRetry } = this.#options;
-    const nowMs = clock.monotonicMs();
-    if (this.#failures === 0) {
-      this.#firstFailureMs = nowMs;
-    }
-    this.#failures += 1;
-    const delayMs = this.#delayMs(error, nowMs - this.#firstFailureMs);
-    onRetry({
-      type: 'retry',
-      operation: this.#operation,
-      attempt: this.#failures,
-      delayMs,
-      code: error.code,
-      message: messageOf(error),
-    });
-    await clock.sleep(delayMs, this.#signal);
-  }
-
-  /** Full jitter, but never before the server wants it, and with a last attempt at the deadline. */
-  #delayMs(error: RigError, triedMs: number): number {
-    const { random, deadlineMs = Number.POSITIVE_INFINITY } = this.#options;
-    const ceilingMs = Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** (this.#failures - 1));
-    const wantedMs = error.retryAfterMs ?? 0;
-    const leftMs = deadlineMs - triedMs;
-    if (leftMs <= 0 || wantedMs > leftMs) {
-      throw this.#givenUp(error, triedMs);
-    }
-    return Math.min(Math.max(random.next() * ceilingMs, wantedMs), leftMs);
-  }
-
-  #givenUp(error: RigError, triedMs: number): RigError {
-    const message = `${this.#operation} failed for ${showDuration(triedMs)}: ${error.message}`;
-    return new RigError('RIG_STORE_UNAVAILABLE', message, {
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-      cause: error,
-      details: { ...error.details, attempts: this.#failures },
-    });
-  }
 }
