@@ -1,5 +1,13 @@
 import { assert } from './assert.ts';
 
+/** How much may be under way at a time. */
+export interface Limits<Item> {
+  readonly calls: number;
+  /** The sum of the weights of the items under way; one item alone may weigh more. */
+  readonly weight: number;
+  weigh(item: Item): number;
+}
+
 /**
  * Runs `work` over `items` with at most `limit` calls under way, and yields the results in the order of the items.
  * At most `limit` results are held. The first error ends it, once the calls under way have settled; leaving the
@@ -7,24 +15,37 @@ import { assert } from './assert.ts';
  */
 export async function* mapInOrder<Item, Result>(
   items: Iterable<Item> | AsyncIterable<Item>,
-  limit: number,
+  limit: number | Limits<Item>,
   work: (item: Item) => Promise<Result>,
 ): AsyncGenerator<Result, void, undefined> {
-  assert(limit >= 1, 'a limit of at least one call');
-  const underWay: Promise<Result>[] = [];
+  const limits = typeof limit === 'number' ? { calls: limit, weight: 0, weigh: () => 0 } : limit;
+  assert(limits.calls >= 1, 'a limit of at least one call');
+  const underWay: { readonly result: Promise<Result>; readonly weight: number }[] = [];
+  let weightUnderWay = 0;
+  const finishFirst = () => {
+    const first = underWay.shift();
+    assert(first !== undefined, 'a call is under way');
+    weightUnderWay -= first.weight;
+    return first.result;
+  };
   try {
     for await (const item of items) {
-      const call = work(item);
-      call.catch(() => undefined); // judged when its turn comes
-      underWay.push(call);
-      if (underWay.length >= limit) {
-        yield await (underWay.shift() as Promise<Result>);
+      const weight = limits.weigh(item);
+      while (underWay.length > 0 && weightUnderWay + weight > limits.weight) {
+        yield await finishFirst();
+      }
+      const result = work(item);
+      result.catch(() => undefined); // judged when its turn comes
+      underWay.push({ result, weight });
+      weightUnderWay += weight;
+      if (underWay.length >= limits.calls) {
+        yield await finishFirst();
       }
     }
     while (underWay.length > 0) {
-      yield await (underWay.shift() as Promise<Result>);
+      yield await finishFirst();
     }
   } finally {
-    await Promise.allSettled(underWay);
+    await Promise.allSettled(underWay.map(({ result }) => result));
   }
 }
