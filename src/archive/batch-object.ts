@@ -1,8 +1,9 @@
+import type { Hash } from 'node:crypto';
 import { crc32 } from '../kernel/digest.ts';
 import { isRigError } from '../kernel/errors.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { type BatchHeader, decodeHeader, HEADER_LIMIT_BYTES } from './batch-header.ts';
-import { type Codec, CODECS, LOCATE_BYTES } from './codec.ts';
+import { CODECS, type Codec, LOCATE_BYTES } from './codec.ts';
 import { damaged } from './damage.ts';
 import { meaningOf } from './layout.ts';
 
@@ -44,6 +45,7 @@ export async function readHead(
   try {
     const head = await parseHead(key, reader);
     checkLength(head, object.sizeBytes);
+    await reader.drain();
     return head;
   } finally {
     await reader.close();
@@ -75,6 +77,7 @@ export async function readStored(
       }
       frames.push(stored);
     }
+    await reader.drain();
     return { head, frames };
   } finally {
     await reader.close();
@@ -101,6 +104,16 @@ export async function openFrame(batch: StoredBatch, index: number): Promise<Uint
   return bytes;
 }
 
+/**
+ * Compares the hash of a batch's whole payload with what its header says.
+ * @throws RigError RIG_CHECKSUM_MISMATCH
+ */
+export function checkPayload({ key, header }: BatchHead, payload: Hash): void {
+  if (payload.digest('hex') !== header.sha256) {
+    throw damaged(key, 'its payload does not match its SHA-256', { details: { offset: header.first } });
+  }
+}
+
 async function parseHead(key: string, reader: ByteReader): Promise<BatchHead> {
   const prefix = await reader.take(LOCATE_BYTES);
   for (const codec of CODECS) {
@@ -119,7 +132,13 @@ async function parseHead(key: string, reader: ByteReader): Promise<BatchHead> {
       reader.putBack(start.subarray(location.framesStart));
       const header = decodeHeader(key, content.subarray(4));
       checkName(key, header);
-      return { key, header, codec, framesStart: location.framesStart, storedBytes: lengthOf(header, location) };
+      return {
+        key,
+        header,
+        codec,
+        framesStart: location.framesStart,
+        storedBytes: lengthOf(header, location),
+      };
     }
   }
   throw damaged(key, 'it is not a batch of rigctl');
@@ -176,6 +195,13 @@ class ByteReader {
 
   putBack(bytes: Uint8Array): void {
     this.#buffered = Buffer.concat([bytes, this.#buffered]);
+  }
+
+  /** Reads to the end of a body that has little left, so that its connection can be used again. */
+  async drain(): Promise<void> {
+    while ((await this.#chunks.next()).done !== true) {
+      // Nothing that follows is needed.
+    }
   }
 
   /** Ends the body early, so that it holds no connection. */

@@ -1,4 +1,6 @@
 import { type Details, type ErrorCode, RigError } from '../kernel/errors.ts';
+import { type Offset, showOffset } from '../kernel/offset.ts';
+import { batchKey } from './layout.ts';
 
 const VERIFY_HINT = 'run "rigctl verify" to see what is damaged and which offsets can still be restored';
 
@@ -17,8 +19,29 @@ export function damaged(
 
 /** An object written by a later version of rigctl. */
 export function fromTheFuture(key: string, version: unknown): RigError {
-  return new RigError('RIG_VERSION_UNKNOWN', `${key} has version ${String(version)}, this rigctl reads version 1`, {
-    hint: 'use a newer rigctl to read this archive',
+  return new RigError(
+    'RIG_VERSION_UNKNOWN',
+    `${key} has version ${String(version)}, this rigctl reads version 1`,
+    {
+      hint: 'use a newer rigctl to read this archive',
+      details: { object: key },
+    },
+  );
+}
+
+/** Offsets that no batch holds although batches after them exist, or although a writer saw them stored. */
+export function missing(from: Offset, to: Offset): RigError {
+  return new RigError(
+    'RIG_CHAIN_GAP',
+    `offsets ${showOffset(from)} to ${showOffset(to)} are missing: there is no batch ${batchKey(from)}`,
+    { hint: VERIFY_HINT, details: { object: batchKey(from), offset: from, expected: from, found: to } },
+  );
+}
+
+/** A listed object that is gone when it is read. */
+export function vanished(key: string): RigError {
+  return new RigError('RIG_OBJECT_NOT_FOUND', `${key} was listed and is gone`, {
+    hint: 'find out what removes objects (a prune, a lifecycle rule), then run the command again',
     details: { object: key },
   });
 }

@@ -1,0 +1,125 @@
+import { isRigError, type RigError } from '../kernel/errors.ts';
+import { type Offset, showOffset } from '../kernel/offset.ts';
+import type { BatchAudit } from './audit-batch.ts';
+import { firstChain } from './batch-header.ts';
+import type { BatchHead } from './batch-object.ts';
+import { type ChainPosition, chainAfter, chainStart, follow } from './chain.ts';
+import type { Claim } from './claim.ts';
+import { damaged, missing } from './damage.ts';
+import { writerKey } from './layout.ts';
+
+/**
+ * Follows the chain over all batches, in order, and goes on after damage: a batch after a hole is judged by what follows
+ * from it.
+ */
+export class ChainAudit {
+  readonly #archive: string;
+  readonly #claim: Claim | undefined;
+  readonly #found: (damage: RigError) => void;
+  /** Undefined after a batch of which it is not known where it ends. */
+  #position: ChainPosition | undefined;
+  #intact: Offset = 0;
+  #whole = true;
+  #reached: Offset = 0;
+  #newestEpoch = 0;
+
+  /** `found` gets what is damaged about the chain; damage of a batch itself is the caller's to report. */
+  constructor(archive: string, claim: Claim | undefined, found: (damage: RigError) => void) {
+    this.#archive = archive;
+    this.#claim = claim;
+    this.#found = found;
+    this.#position = chainStart(archive);
+    this.#checkClaim(0, firstChain(archive));
+  }
+
+  /** The end of what is undamaged from the beginning on: what can be restored. */
+  get intact(): Offset {
+    return this.#intact;
+  }
+
+  /** The end of the last batch, or its start when it cannot be read. */
+  get reached(): Offset {
+    return this.#reached;
+  }
+
+  /** The greatest epoch of a batch; 0 when there is none. */
+  get newestEpoch(): number {
+    return this.#newestEpoch;
+  }
+
+  /** The next batch. */
+  take({ listed, head, damage }: BatchAudit): void {
+    this.#whole &&= damage.length === 0;
+    this.#reached = listed.first;
+    if (head === undefined) {
+      this.#position = undefined;
+      return;
+    }
+    this.#link(head);
+    this.#reached = head.header.end;
+    this.#newestEpoch = Math.max(this.#newestEpoch, head.header.epoch);
+    this.#checkClaimWithin(head);
+    if (this.#whole) {
+      this.#intact = head.header.end;
+    }
+  }
+
+  /** After the last batch: is it the last there was? */
+  end(): void {
+    const promised = this.#claim?.durable ?? 0;
+    if (this.#reached < promised && this.#position !== undefined) {
+      this.#report(missing(this.#reached, promised));
+    }
+  }
+
+  #link(head: BatchHead): void {
+    try {
+      this.#position = follow(this.#position ?? positionBefore(head, this.#archive), head);
+    } catch (error) {
+      if (!isRigError(error)) {
+        throw error;
+      }
+      this.#report(error);
+      this.#position = head.header.archive === this.#archive ? chainAfter(head) : undefined;
+    }
+  }
+
+  #checkClaimWithin({ key, header }: BatchHead): void {
+    const promised = this.#claim?.durable ?? 0;
+    if (header.first < promised && promised < header.end) {
+      const writer = writerKey(this.#claim?.epoch ?? 0);
+      this.#report(
+        damaged(key, `it reaches over offset ${showOffset(promised)}, where ${writer} saw a batch end`, {
+          details: { offset: header.first },
+        }),
+      );
+    }
+    this.#checkClaim(header.end, header.chain, key);
+  }
+
+  #checkClaim(offset: Offset, chain: string, key?: string): void {
+    const claim = this.#claim;
+    if (claim?.durable === offset && claim.chain !== chain) {
+      const writer = writerKey(claim.epoch);
+      this.#report(
+        damaged(
+          key ?? writer,
+          `the chain at offset ${showOffset(offset)} is not the one that ${writer} saw`,
+          {
+            details: { offset },
+          },
+        ),
+      );
+    }
+  }
+
+  #report(damage: RigError): void {
+    this.#whole = false;
+    this.#found(damage);
+  }
+}
+
+/** Where a batch would have to be linked to: it is taken at its word. */
+function positionBefore({ header }: BatchHead, archive: string): ChainPosition {
+  return { archive, offset: header.first, chain: header.prev, epoch: header.epoch };
+}
