@@ -1,0 +1,77 @@
+import type { Claim } from '../archive/claim.ts';
+import { listedRanges, type Range } from '../archive/plan-restore.ts';
+import { needHead } from '../archive/reader.ts';
+import { formatTime } from '../kernel/clock.ts';
+import { type Offset, showOffset } from '../kernel/offset.ts';
+import type { Context } from './context.ts';
+import { type Overview, readOverview } from './overview.ts';
+
+export interface StatusResult {
+  /** The archive's id. */
+  readonly archive: string;
+  readonly format: string;
+  /** Where the last readable batch ends. */
+  readonly durable: Offset;
+  /** The newest snapshot. */
+  readonly latest: Offset | null;
+  readonly batches: number;
+  readonly snapshots: number;
+  /** Of batches and snapshots. */
+  readonly storedBytes: number;
+  /** RFC 3339: between these times a moment can be turned into an offset. */
+  readonly firstObserved: string | null;
+  readonly lastObserved: string | null;
+  /** The newest one; it may have ended long ago. */
+  readonly writer: Pick<Claim, 'epoch' | 'mode' | 'host' | 'pid' | 'startedAt'> | null;
+  /** As far as the listing tells; `verify` looks closer. */
+  readonly recoverable: readonly Range[];
+}
+
+/** What an archive holds, seen with a handful of requests. Errors as {@link readOverview}. */
+export async function status(context: Context): Promise<StatusResult> {
+  const overview = await readOverview(context);
+  const { descriptor, claim, catalog, tail, end } = overview;
+  warnOfDamage(context, overview);
+  const first = catalog.batches[0];
+  const firstPair =
+    first?.first === tail?.first
+      ? tail?.observed[0]
+      : first && (await needHead(context.store, first, { signal: context.stop })).header.observed[0];
+  const lastPair = tail?.observed.at(-1);
+  return {
+    archive: descriptor.id,
+    format: descriptor.format,
+    durable: end,
+    latest: catalog.snapshots.at(-1)?.at ?? null,
+    batches: catalog.batches.length,
+    snapshots: catalog.snapshots.length,
+    storedBytes: totalStored(catalog.batches) + totalStored(catalog.snapshots),
+    firstObserved: firstPair === undefined ? null : formatTime(firstPair[1]),
+    lastObserved: lastPair === undefined ? null : formatTime(lastPair[1]),
+    writer: claim === undefined ? null : writerOf(claim),
+    recoverable: listedRanges(overview),
+  };
+}
+
+function warnOfDamage({ report }: Context, { end, promised, tailDamage }: Overview): void {
+  if (tailDamage !== undefined) {
+    const { message, details } = tailDamage;
+    report({ type: 'warning', code: 'tail-damaged', message, hint: 'run "rigctl verify"', details });
+  } else if (end < promised) {
+    report({
+      type: 'warning',
+      code: 'archive-shortened',
+      message: `the archive ends at offset ${showOffset(end)}, but its newest writer saw ${showOffset(promised)} stored`,
+      hint: 'run "rigctl verify"',
+      details: { end, promised },
+    });
+  }
+}
+
+function writerOf({ epoch, mode, host, pid, startedAt }: Claim): NonNullable<StatusResult['writer']> {
+  return { epoch, mode, host, pid, startedAt };
+}
+
+function totalStored(objects: readonly { readonly storedBytes: number }[]): number {
+  return objects.reduce((total, object) => total + object.storedBytes, 0);
+}

@@ -1,0 +1,177 @@
+import { basename, dirname, join } from 'node:path';
+import { errnoOf, RigError } from '../kernel/errors.ts';
+import type { FileHandle, FileSystem } from '../kernel/filesystem.ts';
+import type { Random } from '../kernel/random.ts';
+
+const NEW_FILE_MODE = 0o600;
+
+/** A place a restore may write to, as found before anything was read. */
+export interface TargetPlace {
+  readonly path: string;
+  /** The mode of the file that will be replaced; undefined when nothing may be. */
+  readonly replacedMode: number | undefined;
+}
+
+/**
+ * Looks whether a restore may write a file to `path`. Writes nothing; may be repeated.
+ * @throws RigError RIG_TARGET_EXISTS, or RIG_LOCAL_IO when its directory is missing or cannot be looked at.
+ */
+export async function checkTarget(
+  fileSystem: FileSystem,
+  path: string,
+  force: boolean,
+): Promise<TargetPlace> {
+  const [parent, present] = await io('look at', path, () =>
+    Promise.all([fileSystem.stat(dirname(path)), fileSystem.stat(path)]),
+  );
+  if (parent?.kind !== 'directory') {
+    throw new RigError('RIG_LOCAL_IO', `cannot restore to ${path}: ${dirname(path)} is not a directory`, {
+      hint: `make it first: mkdir -p ${dirname(path)}`,
+      details: { path },
+    });
+  }
+  if (present === undefined) {
+    return { path, replacedMode: undefined };
+  }
+  if (present.kind !== 'file') {
+    const what = present.kind === 'directory' ? 'a directory' : 'not a regular file';
+    throw new RigError('RIG_TARGET_EXISTS', `target ${path} exists and is ${what}`, {
+      hint: 'name a file to restore to, or "-" for standard output',
+      details: { path },
+    });
+  }
+  if (!force) {
+    throw targetExists(path);
+  }
+  return { path, replacedMode: present.mode };
+}
+
+/**
+ * A file being restored, under a temporary name beside its target until {@link FileTarget.commit}. Trouble is
+ * RIG_LOCAL_IO; whatever happens before the commit, the target itself is untouched.
+ */
+export class FileTarget {
+  readonly #fileSystem: FileSystem;
+  readonly #place: TargetPlace;
+  readonly #temporary: string;
+  readonly #handle: FileHandle;
+  #lengthBytes = 0;
+
+  /** Use {@link FileTarget.create}. */
+  private constructor(fileSystem: FileSystem, place: TargetPlace, temporary: string, handle: FileHandle) {
+    this.#fileSystem = fileSystem;
+    this.#place = place;
+    this.#temporary = temporary;
+    this.#handle = handle;
+  }
+
+  static async create(fileSystem: FileSystem, place: TargetPlace, random: Random): Promise<FileTarget> {
+    const { path } = place;
+    // A long name must not become too long for the file system.
+    const name = `.${basename(path).slice(0, 50)}.rigctl-${random.uuid().slice(0, 8)}`;
+    const temporary = join(dirname(path), name);
+    const handle = await io('create a file beside', path, () =>
+      fileSystem.createNew(temporary, NEW_FILE_MODE),
+    );
+    return new FileTarget(fileSystem, place, temporary, handle);
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    await io('write', this.#place.path, () => this.#handle.write(bytes, this.#lengthBytes));
+    this.#lengthBytes += bytes.length;
+  }
+
+  /**
+   * Makes what was written durable and gives it its name. A file that appeared there meanwhile stays.
+   * @throws RigError RIG_TARGET_EXISTS, RIG_LOCAL_IO
+   */
+  async commit(): Promise<void> {
+    const { path, replacedMode } = this.#place;
+    await io('finish', path, async () => {
+      if (replacedMode !== undefined) {
+        await this.#handle.setMode(replacedMode);
+      }
+      await this.#handle.sync();
+      await this.#checkLength();
+      await this.#handle.close();
+      await (replacedMode === undefined ? this.#giveName() : this.#fileSystem.rename(this.#temporary, path));
+      await this.#fileSystem.syncDirectory(dirname(path));
+    });
+  }
+
+  /** Removes what was written, as far as it can; after a commit that succeeded there is nothing left to remove. */
+  async discard(): Promise<void> {
+    await this.#handle.close().catch(() => undefined);
+    await this.#fileSystem.remove(this.#temporary).catch(() => undefined);
+  }
+
+  async #checkLength(): Promise<void> {
+    const { sizeBytes } = await this.#handle.stat();
+    if (sizeBytes !== this.#lengthBytes) {
+      const { path } = this.#place;
+      throw new RigError(
+        'RIG_LOCAL_IO',
+        `${path} has ${sizeBytes} bytes after ${this.#lengthBytes} were written`,
+        {
+          hint: 'find out what else writes there, then restore again',
+          details: { path },
+        },
+      );
+    }
+  }
+
+  /** Like a rename that never replaces anything. */
+  async #giveName(): Promise<void> {
+    const { path } = this.#place;
+    try {
+      await this.#fileSystem.link(this.#temporary, path);
+    } catch (error) {
+      const errno = errnoOf(error) ?? '';
+      if (errno === 'EEXIST') {
+        throw targetExists(path);
+      }
+      if (!['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(errno)) {
+        throw error;
+      }
+      // A file system without hard links: look, then rename.
+      await checkTarget(this.#fileSystem, path, false);
+      await this.#fileSystem.rename(this.#temporary, path);
+      return;
+    }
+    await this.#fileSystem.remove(this.#temporary);
+  }
+}
+
+function targetExists(path: string): RigError {
+  return new RigError('RIG_TARGET_EXISTS', `target ${path} exists`, {
+    hint: 'restore to another path, or add --force to replace it',
+    details: { path },
+  });
+}
+
+const ERRNO_HINTS: Record<string, string> = {
+  ENOSPC: 'free space on that file system, or restore to another one',
+  EDQUOT: 'free some of the quota, or restore to another file system',
+  EROFS: 'restore to a file system that is not read-only',
+  EACCES: 'restore to a directory that this user may write to',
+  EPERM: 'restore to a directory that this user may write to',
+  ENOTDIR: 'name a path whose directories exist',
+  EFBIG: 'restore to a file system that allows files of this size',
+};
+
+/** A system call's error as RIG_LOCAL_IO; anything else is passed through. */
+async function io<Result>(what: string, path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) {
+      throw error;
+    }
+    throw new RigError('RIG_LOCAL_IO', `cannot ${what} target ${path}: ${errno}`, {
+      hint: ERRNO_HINTS[errno] ?? 'check the path, the disk and the system log',
+      cause: error,
+      details: { path, errno },
+    });
+  }
+}
