@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { assert } from '../../src/kernel/assert.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
@@ -23,4 +24,13 @@ export function realS3Options(): S3Options {
 /** A place of its own for each test. */
 export function freshS3Url(): URL {
   return new URL(`s3://${realS3().bucket}/${randomUUID()}/archive`);
+}
+
+/** The keys of uploads in parts that were neither completed nor given up, in the whole bucket. */
+export async function unfinishedUploads(): Promise<readonly string[]> {
+  const { endpointUrl, bucket: Bucket } = realS3();
+  const client = new S3Client({ endpoint: endpointUrl, forcePathStyle: true });
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
+  client.destroy();
+  return Uploads.map(({ Key = '' }) => Key);
 }

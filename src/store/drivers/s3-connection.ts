@@ -116,12 +116,12 @@ function open(sdk: S3Sdk, endpointUrl: string | undefined, region: string, optio
     storeTimeMsOf: (output) => storeTimes.get(output),
     requestTimeoutMs: (bodyBytes) => Math.ceil(timeouts.answerMs + bodyBytes / SLOWEST_BYTES_PER_MS),
     scoped(signal, requestTimeout) {
-      const handle: typeof handler.handle = (request, given) =>
-        // Giving up an upload must go through when everything else of it is over.
-        handler.handle(
-          request,
-          request.method === 'DELETE' ? given : { ...given, abortSignal: signal, requestTimeout },
-        );
+      const handle: typeof handler.handle = (request, given) => {
+        // Beginning and giving up an upload must go through: an upload whose id got lost would stay for ever.
+        const goesThrough = request.method === 'DELETE' || 'uploads' in request.query;
+        const abortSignal = goesThrough ? undefined : signal;
+        return handler.handle(request, { ...given, requestTimeout, ...(abortSignal && { abortSignal }) });
+      };
       const requestHandler = { handle, httpHandlerConfigs: () => ({}), updateHttpClientConfig() {} };
       const { credentials } = client.config;
       return timed(new sdk.S3Client({ ...settings, credentials, requestHandler }), storeTimes);
@@ -173,7 +173,7 @@ function timed(client: S3Client, storeTimes: WeakMap<object, number>): S3Client 
       }
       return result;
     },
-    { step: 'deserialize', name: 'storeTime' },
+    { step: 'deserialize', priority: 'high', name: 'storeTime' },
   );
   return client;
 }
