@@ -2,7 +2,7 @@ import type { SealedBatch } from '../archive/seal.ts';
 import type { Appended, Writer } from '../archive/writer.ts';
 import type { Journal } from '../journal/tail.ts';
 import type { Offset } from '../kernel/offset.ts';
-import type { BatchSource } from './batch-source.ts';
+import type { BatchSource, Position } from './batch-source.ts';
 import type { Context } from './context.ts';
 import { withGrace } from './grace.ts';
 
@@ -34,59 +34,63 @@ export class Appending {
   /** Appends what lies below `goal`. Returns early, the batch in flight finished, when the user stops it. */
   async upTo(goal: Offset): Promise<void> {
     const start = this.#writer.durable;
-    await this.#appendAll(
-      () => this.#source.next(this.#position(), goal),
-      (batch) => this.#source.next({ first: batch.header.end, prev: batch.header.chain }, goal),
-      () =>
-        this.#context.report({
-          type: 'progress',
-          phase: 'pushing',
-          doneBytes: this.#writer.durable - start,
-          totalBytes: goal - start,
-        }),
-    );
+    const grace = withGrace(this.#context);
+    try {
+      await this.#appendAll(
+        () => this.#source.next(this.#position(), goal),
+        (batch) => this.#source.next(positionAfter(batch), goal),
+        () => this.#reportProgress(start, goal),
+        grace.signal,
+      );
+    } finally {
+      grace.end();
+    }
   }
 
   /** Appends what is there and what comes, until the user stops it; then what is there, if the store takes it soon. */
   async forEver(): Promise<void> {
-    const { stop } = this.#context;
     this.#reportDurable();
+    const grace = withGrace(this.#context);
     try {
-      await this.#appendAll(
-        () => this.#source.nextDue(this.#position(), stop),
-        async (batch) => {
-          const { end: first, chain: prev } = batch.header;
-          await this.#journal.observe();
-          // Anything shorter is not sealed before it is its turn: more may come that shares its put.
-          return this.#source.hasFullBatch(first)
-            ? this.#source.next({ first, prev }, this.#journal.seenEnd)
-            : undefined;
-        },
-        () => undefined,
+      await this.#untilStopped(() =>
+        this.#appendAll(
+          () => this.#source.nextDue(this.#position(), this.#context.stop),
+          (batch) => this.#fullBatchAfter(batch),
+          () => undefined,
+          grace.signal,
+        ),
       );
+      if (!grace.signal.aborted) {
+        await this.#untilStopped(() => this.#appendRest(grace.signal));
+      }
+    } finally {
+      grace.end();
+    }
+  }
+
+  /** Anything shorter is not sealed before it is its turn: more may come that shares its put. */
+  async #fullBatchAfter(batch: SealedBatch): Promise<SealedBatch | undefined> {
+    const seenEnd = await this.#journal.observe();
+    const position = positionAfter(batch);
+    return this.#source.hasFullBatch(position.first) ? this.#source.next(position, seenEnd) : undefined;
+  }
+
+  /** A service that was stopped cleanly should not leave its last second behind. */
+  async #appendRest(signal: AbortSignal): Promise<void> {
+    const batch = await this.#source.next(this.#position(), await this.#journal.observe());
+    if (batch !== undefined) {
+      await this.#append(batch, signal);
+    }
+  }
+
+  async #untilStopped(work: () => Promise<void>): Promise<void> {
+    const { stop } = this.#context;
+    try {
+      await work();
     } catch (error) {
       if (!stop.aborted || error !== stop.reason) {
         throw error;
       }
-    }
-    await this.#appendRest();
-  }
-
-  /** A service that was stopped cleanly should not leave its last second behind. */
-  async #appendRest(): Promise<void> {
-    const grace = withGrace(this.#context);
-    try {
-      const goal = await this.#journal.observe();
-      const batch = await this.#source.next(this.#position(), goal);
-      if (batch !== undefined) {
-        await this.#append(batch, grace.signal);
-      }
-    } catch (error) {
-      if (error !== this.#context.stop.reason) {
-        throw error;
-      }
-    } finally {
-      grace.end();
     }
   }
 
@@ -98,8 +102,8 @@ export class Appending {
     next: () => Promise<SealedBatch | undefined>,
     ahead: (batch: SealedBatch) => Promise<SealedBatch | undefined>,
     progressed: () => void,
+    signal: AbortSignal,
   ): Promise<void> {
-    const grace = withGrace(this.#context);
     let prepared: Promise<SealedBatch | undefined> = Promise.resolve(undefined);
     try {
       while (!this.#context.stop.aborted) {
@@ -109,7 +113,7 @@ export class Appending {
         }
         prepared = ahead(batch);
         prepared.catch(() => undefined); // judged when its turn comes
-        const appended = await this.#append(batch, grace.signal);
+        const appended = await this.#append(batch, signal);
         progressed();
         this.#writer.throwIfOvertaken();
         if (appended.how === 'adopted') {
@@ -119,7 +123,6 @@ export class Appending {
         }
       }
     } finally {
-      grace.end();
       await Promise.allSettled([prepared]);
     }
   }
@@ -139,8 +142,17 @@ export class Appending {
     return appended;
   }
 
-  #position(): { first: Offset; prev: string } {
+  #position(): Position {
     return { first: this.#writer.durable, prev: this.#writer.chain };
+  }
+
+  #reportProgress(start: Offset, goal: Offset): void {
+    this.#context.report({
+      type: 'progress',
+      phase: 'pushing',
+      doneBytes: this.#writer.durable - start,
+      totalBytes: goal - start,
+    });
   }
 
   #reportDurable(): void {
@@ -151,4 +163,8 @@ export class Appending {
     const lagMs = oldestMs === undefined ? 0 : Math.max(0, clock.wallMs() - oldestMs);
     report({ type: 'durable', durable, lagBytes, lagMs });
   }
+}
+
+function positionAfter(batch: SealedBatch): Position {
+  return { first: batch.header.end, prev: batch.header.chain };
 }

@@ -143,7 +143,7 @@ describe('stopping a follower', () => {
     const stoppedMs = world.clock.monotonicMs();
     run.stop();
     expect(await world.clock.runUntil(run.ended)).toMatchObject({ durable: 4 });
-    expect(world.clock.monotonicMs() - stoppedMs).toBeLessThanOrEqual(20_000);
+    expect(world.clock.monotonicMs() - stoppedMs).toBeLessThanOrEqual(11_000);
   });
 
   it('ends at once at the second signal', async () => {
