@@ -1,0 +1,17 @@
+import { completionCommand } from './completion.ts';
+import type { CommandDefinition } from './definition.ts';
+import { lsCommand } from './ls.ts';
+import { pushCommand } from './push.ts';
+import { restoreCommand } from './restore.ts';
+import { statusCommand } from './status.ts';
+import { verifyCommand } from './verify.ts';
+
+/** Every command, in the order that `--help` lists them. */
+export const COMMANDS: readonly CommandDefinition[] = [
+  pushCommand,
+  restoreCommand,
+  verifyCommand,
+  statusCommand,
+  lsCommand,
+  completionCommand,
+];
