@@ -20,7 +20,7 @@ export interface Around {
 export async function observedAround(
   batches: readonly ListedBatch[],
   atMs: number,
-  readHeader: (batch: ListedBatch) => Promise<BatchHeader>,
+  readHeader: (batch: ListedBatch) => Promise<Pick<BatchHeader, 'observed'>>,
 ): Promise<Around> {
   // Invariant: the batches below `low` begin not after the moment, those from `high` on begin after it.
   let [low, high] = [0, batches.length];

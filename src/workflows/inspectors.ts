@@ -35,7 +35,10 @@ export function journalInspector(journal: Journal, { key, header }: BatchHead): 
     async push(bytes) {
       const start = offset;
       offset += bytes.length;
-      const local = Buffer.alloc(Math.max(0, Math.min(offset, journal.seenEnd) - start));
+      if (start >= journal.seenEnd) {
+        return;
+      }
+      const local = Buffer.alloc(Math.min(offset, journal.seenEnd) - start);
       await journal.readInto(local, start);
       const different = firstDifference(bytes, local);
       if (different !== undefined) {

@@ -6,6 +6,7 @@ import { batchKey, DESCRIPTOR_KEY, writerKey } from '../../src/archive/layout.ts
 import { type Compression, sealBatch } from '../../src/archive/seal.ts';
 import { findFormat } from '../../src/journal/registry.ts';
 import { formatTime } from '../../src/kernel/clock.ts';
+import { crc32 } from '../../src/kernel/digest.ts';
 import { MIB } from '../../src/kernel/size.ts';
 import { bodyOf } from '../../src/store/body.ts';
 import type { Store } from '../../src/store/contract.ts';
@@ -123,4 +124,16 @@ export async function overwrite(store: Store, key: string, bytes: Uint8Array | s
 /** The bytes of an object. */
 export function objectBytes({ namespace }: BuiltArchive, key: string): Buffer {
   return Buffer.from(namespace.objects.get(key)?.bytes ?? []);
+}
+
+/** A zstd batch with one thing of its header changed, and the header's checksum right again. */
+export function withHeader(batch: Buffer, changes: Record<string, unknown>): Buffer {
+  const contentEnd = 8 + batch.readUInt32LE(4);
+  const header = JSON.parse(batch.toString('utf8', 12, contentEnd));
+  const json = Buffer.from(JSON.stringify({ ...header, ...changes }));
+  const start = Buffer.alloc(12);
+  batch.copy(start, 0, 0, 4);
+  start.writeUInt32LE(json.length + 4, 4);
+  start.writeUInt32LE(crc32(json), 8);
+  return Buffer.concat([start, json, batch.subarray(contentEnd)]);
 }

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import {
+  encodeHeader,
+  firstChain,
+  HEADER_LIMIT_BYTES,
+  OBSERVED_LIMIT,
+} from '../../src/archive/batch-header.ts';
+import { openFrame, readHead, readStored } from '../../src/archive/batch-object.ts';
+import { batchKey } from '../../src/archive/layout.ts';
+import { assert } from '../../src/kernel/assert.ts';
+import { type BuiltArchive, buildArchive, objectBytes } from '../support/archive-builder.ts';
+
+const FRAME_BYTES = 64;
+
+/** Lengths around the borders of frames. */
+const lengths = fc
+  .tuple(fc.integer({ min: 0, max: 4 }), fc.integer({ min: -1, max: 1 }))
+  .map(([frames, more]) => Math.max(1, frames * FRAME_BYTES + more));
+
+async function sealed(length: number, name: 'zstd' | 'gzip', level = 1) {
+  const journal = Buffer.from(Array.from({ length }, (_, index) => (index * index) % 251));
+  const archive = await buildArchive({
+    journal,
+    cuts: [length],
+    frameBytes: FRAME_BYTES,
+    compression: { name, level },
+  });
+  return { journal, archive };
+}
+
+async function open({ store }: BuiltArchive, key: string): Promise<Buffer> {
+  const batch = await readStored(store, key);
+  assert(batch !== undefined, 'the batch is there');
+  return Buffer.concat(await Promise.all(batch.frames.map((_, index) => openFrame(batch, index))));
+}
+
+describe('a sealed batch', () => {
+  test.prop([lengths, fc.constantFrom('zstd' as const, 'gzip' as const), fc.constantFrom(1, 9)])(
+    'opens to the bytes it was made of',
+    async (length, name, level) => {
+      const { journal, archive } = await sealed(length, name, level);
+      expect(await open(archive, batchKey(0))).toEqual(journal);
+      const head = await readHead(archive.store, batchKey(0));
+      expect(head?.header).toEqual(archive.headers[0]);
+      expect(head?.header.frames).toHaveLength(Math.ceil(length / FRAME_BYTES));
+    },
+  );
+
+  test.prop([lengths])('of gzip is a gzip file to everybody else', async (length) => {
+    const { journal, archive } = await sealed(length, 'gzip');
+    expect(gunzipSync(objectBytes(archive, batchKey(0)))).toEqual(journal);
+  });
+
+  test('has the chain that is written down', async () => {
+    const { journal, archive } = await sealed(300, 'zstd');
+    const payload = createHash('sha256').update(journal).digest();
+    const cuts = Buffer.alloc(16);
+    cuts.writeUInt32BE(300, 12);
+    const prev = createHash('sha256').update(archive.descriptor.id, 'ascii').digest();
+    const chain = createHash('sha256')
+      .update(Buffer.concat([prev, cuts, payload]))
+      .digest('hex');
+    expect(firstChain(archive.descriptor.id)).toBe(prev.toString('hex'));
+    expect(archive.headers[0]).toMatchObject({
+      prev: prev.toString('hex'),
+      chain,
+      sha256: payload.toString('hex'),
+    });
+  });
+
+  test('has a header within its limit, however large its numbers are', async () => {
+    const { archive } = await sealed(16 * FRAME_BYTES, 'zstd');
+    const header = archive.headers[0];
+    const first = Number.MAX_SAFE_INTEGER - 64 * 2 ** 20;
+    const end = Number.MAX_SAFE_INTEGER;
+    const content = { ...header, first, end, bytes: end - first, records: end - first };
+    const frames = Array.from({ length: 16 }, () => [4 * 2 ** 20, 4_194_999, 4_294_967_295]);
+    const observed = Array.from({ length: OBSERVED_LIMIT }, () => [end, 9_999_999_999_999]);
+    expect(Buffer.byteLength(JSON.stringify({ ...content, frames, observed }))).toBeLessThan(
+      HEADER_LIMIT_BYTES,
+    );
+    expect(() => encodeHeader({ ...archive.headers[0], end: 0 } as never)).toThrow('range');
+  });
+});
