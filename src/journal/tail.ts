@@ -204,17 +204,17 @@ export class Journal {
     }
   }
 
-  /** Keeps the last bytes below the greatest position read, whatever is read again below it. */
+  /** Keeps the last bytes below the greatest position read, as they were when they were read first. */
   #remember(bytes: Uint8Array, start: Offset): void {
     const { start: keptStart, bytes: kept } = this.#remembered;
     const keptEnd = keptStart + kept.length;
-    if (start + bytes.length <= keptEnd) {
-      return;
+    const end = start + bytes.length;
+    if (end > keptEnd) {
+      const before = start <= keptEnd ? kept : new Uint8Array();
+      const added = bytes.subarray(Math.max(0, keptEnd - start)).subarray(-REMEMBERED_BYTES);
+      const joined = Buffer.concat([before, added]).subarray(-REMEMBERED_BYTES);
+      this.#remembered = { start: end - joined.length, bytes: joined };
     }
-    const adjoins = keptStart <= start && start <= keptEnd;
-    const before = adjoins ? kept.subarray(0, start - keptStart) : kept.subarray(0, 0);
-    const joined = Buffer.concat([before, bytes.subarray(-REMEMBERED_BYTES)]).subarray(-REMEMBERED_BYTES);
-    this.#remembered = { start: start + bytes.length - joined.length, bytes: joined };
   }
 
   async #io<Result>(what: string, work: () => Promise<Result>): Promise<Result> {

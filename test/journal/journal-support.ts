@@ -6,7 +6,7 @@ import { SimulatedClock } from '../support/simulated-clock.ts';
 export const PATH = '/journal';
 
 /** A journal in memory, opened, on a clock that stands still. */
-export async function setUp(content = 'one\n') {
+export async function setUp(content: Uint8Array | string = 'one\n') {
   const clock = new SimulatedClock();
   const fileSystem = new MemoryFileSystem(clock);
   fileSystem.append(PATH, content);

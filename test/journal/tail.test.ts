@@ -1,3 +1,4 @@
+import { fc, test as propertyTest } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { openJournal, READ_CHUNK_BYTES } from '../../src/journal/tail.ts';
 import { MemoryFileSystem, systemError } from '../support/memory-filesystem.ts';
@@ -201,6 +202,18 @@ describe('Journal.checkRead', () => {
     await expect(journal.checkRead()).rejects.toMatchObject(truncated('was rewritten below offset 8 (0x8)'));
   });
 
+  test('finds other bytes also when they were read since', async () => {
+    const { fileSystem, journal } = await setUp('one\ntwo\n');
+    await journal.observe();
+    await readAll(journal, 0, 8);
+    await overwrite(fileSystem, 'T', 4);
+    fileSystem.append(PATH, 'three\n');
+    await journal.observe();
+    await readAll(journal, 4, 8);
+    await readAll(journal, 2, 14);
+    await expect(journal.checkRead()).rejects.toMatchObject(truncated('was rewritten below offset 14 (0xe)'));
+  });
+
   test('finds a file emptied and written anew between two looks', async () => {
     const { fileSystem, journal } = await setUp();
     await journal.observe();
@@ -237,16 +250,25 @@ describe('Journal.checkRead', () => {
     expect(outcome).toBe(found);
   });
 
-  test('compares only what was read when something between was not', async () => {
-    const { fileSystem, journal } = await setUp('one\ntwo\nthree\n');
-    await journal.observe();
-    await readAll(journal, 0, 4);
-    await readAll(journal, 8, 14);
-    await overwrite(fileSystem, 'T', 4);
-    await journal.checkRead();
-    await overwrite(fileSystem, 'T', 8);
-    await expect(journal.checkRead()).rejects.toMatchObject(truncated('was rewritten'));
-  });
+  propertyTest.prop([fc.array(fc.tuple(fc.nat({ max: 255 }), fc.nat({ max: 255 })), { minLength: 1 })])(
+    'compares only what was read, whatever was read in whatever order, and always the last byte of it',
+    async (reads) => {
+      const { fileSystem, journal } = await setUp(Uint8Array.from({ length: 256 }, (_, index) => index));
+      await journal.observe();
+      let readEnd = 0;
+      for (const [a, b] of reads) {
+        const [start, last] = [Math.min(a, b), Math.max(a, b)];
+        await readAll(journal, start, last + 1);
+        readEnd = Math.max(readEnd, last + 1);
+      }
+      await journal.checkRead();
+      fileSystem.append(PATH, 'more');
+      await overwrite(fileSystem, 'not read, so nobody minds', readEnd);
+      await journal.checkRead();
+      await overwrite(fileSystem, readEnd === 0x21 ? '?' : ' ', readEnd - 1);
+      await expect(journal.checkRead()).rejects.toMatchObject(truncated('was rewritten'));
+    },
+  );
 
   test('keeps to the greatest position read when something below is read again', async () => {
     const { fileSystem, journal } = await setUp('one\ntwo\nthree\n');
