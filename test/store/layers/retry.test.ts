@@ -248,6 +248,13 @@ describe('retry of a body that breaks', () => {
     expect(clock.monotonicMs()).toBe(70_000);
   });
 
+  it('goes on beyond the deadline as long as bytes come', async () => {
+    const { store, clock, onBreak } = await breaking(15_000, 19, 1_000);
+    onBreak.push(...Array.from({ length: 19 }, () => () => clock.sleep(600)));
+    expect(bytes.equals((await contentOf(store, 'a')) ?? Buffer.alloc(0))).toBe(true);
+    expect(clock.monotonicMs()).toBeGreaterThan(19 * 600);
+  });
+
   it.for(['replaced', 'removed'] as const)('refuses to go on when the object was %s', async (what) => {
     const { store, memory, onBreak } = await breaking(100_000, 1);
     onBreak.push(() =>
@@ -262,9 +269,9 @@ describe('retry of a body that breaks', () => {
   });
 });
 
-it('retry of a listing that breaks goes on after the last key it gave, and gives none twice', async () => {
-  const { store, memory, failing, calls } = setUp(() => {});
-  const keys = ['a', 'b', 'c', 'd', 'e'];
+it('retry of a listing that breaks goes on after the last key it gave, and beyond the deadline as long as keys come', async () => {
+  const { store, memory, failing, calls, clock } = setUp(() => {}, 1_000);
+  const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
   for (const key of keys) {
     await memory.put(key, bodyOf(key), { if: 'any' });
   }
@@ -273,6 +280,7 @@ it('retry of a listing that breaks goes on after the last key it gave, and gives
     let given = 0;
     for await (const listed of list(prefix, options)) {
       if (given === 2) {
+        await clock.sleep(600);
         throw unavailable();
       }
       given += 1;
@@ -280,5 +288,5 @@ it('retry of a listing that breaks goes on after the last key it gave, and gives
     }
   };
   expect(await keysOf(store)).toEqual(keys);
-  expect(calls).toEqual(['list  after ', 'list  after b', 'list  after d']);
+  expect(calls).toEqual(['list  after ', 'list  after b', 'list  after d', 'list  after f']);
 });
