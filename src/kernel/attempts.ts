@@ -50,12 +50,13 @@ export class Attempts {
 
   /**
    * Returns when it is time for the next attempt. Throws when there shall be none: the error itself when it is not
-   * retryable or the signal is aborted, RIG_STORE_UNAVAILABLE when the deadline has passed.
+   * retryable, the signal's reason when it is aborted, RIG_STORE_UNAVAILABLE when the deadline has passed.
    */
   async pauseAfter(error: unknown): Promise<void> {
-    if (this.#signal?.aborted === true || !isRigError(error) || !error.retryable) {
+    if (!isRigError(error) || !error.retryable) {
       throw error;
     }
+    this.#signal?.throwIfAborted();
     const { clock, onRetry } = this.#policy;
     const nowMs = clock.monotonicMs();
     if (this.#failures === 0) {
