@@ -49,6 +49,10 @@ describe('the endpoint', () => {
     expect(fake.requests).toHaveLength(3);
   });
 
+  it('has the bucket in the path, not in a name that may not resolve', async () => {
+    await seen('s3://bucket/prefix', { endpointUrl: fake.url.replace('127.0.0.1', 'localhost') });
+  });
+
   it('comes from AWS_ENDPOINT_URL when nothing is said for S3', async () => {
     vi.stubEnv('AWS_ENDPOINT_URL', fake.url);
     expect(await seen('s3://bucket/prefix')).toEqual({ region: 'us-east-1', key: 'AKIAFAKE' });

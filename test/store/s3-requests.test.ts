@@ -81,6 +81,16 @@ describe('a get', () => {
     expect((await store.get(KEY, { range: { startByte: 0, endByte: 8 } }))?.sizeBytes).toBe(8);
   });
 
+  it('refused so gives its connection up', async () => {
+    await serve((_, response) => {
+      response.writeHead(200, { ...OBJECT, 'content-length': String(4 * MIB) });
+      response.write(Buffer.alloc(MIB)); // and no more
+    });
+    for (let time = 0; time < PARALLEL_CALLS * 3; time += 1) {
+      await expect(store.get(KEY, { range: { startByte: 2 } })).rejects.toThrow('other bytes');
+    }
+  });
+
   it('left early gives its connection up: as many more as there are calls go through', async () => {
     await serve((_, response) => {
       response.writeHead(200, { ...OBJECT, 'content-length': String(4 * MIB) });

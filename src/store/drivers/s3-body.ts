@@ -4,27 +4,28 @@ import type { PutBody } from '../contract.ts';
 
 /**
  * The chunks of an answer's body. Leaving the loop early ends the connection. A connection that breaks, or a body that
- * ends short of `lengthBytes`, throws what `explainBreak` makes of it.
+ * ends short of `lengthBytes`, throws what `onBreak` makes of
+ * it.
  */
 export function readBody(
   stream: Readable,
   lengthBytes: number,
   signal: AbortSignal | undefined,
-  explainBreak: (error: unknown) => unknown,
+  onBreak: (error: unknown) => unknown,
 ): AsyncIterable<Uint8Array> {
-  // It may break before anybody reads it; the reader is told then.
+  // It may break before anybody reads it: that must not end the process. The reader is told.
   stream.on('error', () => undefined);
   if (signal !== undefined) {
     addAbortSignal(signal, stream);
   }
-  return chunksOf(stream, lengthBytes, signal, explainBreak);
+  return chunksOf(stream, lengthBytes, signal, onBreak);
 }
 
 async function* chunksOf(
   stream: Readable,
   lengthBytes: number,
   signal: AbortSignal | undefined,
-  explainBreak: (error: unknown) => unknown,
+  onBreak: (error: unknown) => unknown,
 ): AsyncIterable<Uint8Array> {
   let readBytes = 0;
   try {
@@ -34,10 +35,10 @@ async function* chunksOf(
     }
   } catch (error) {
     signal?.throwIfAborted();
-    throw explainBreak(error);
+    throw onBreak(error);
   }
   if (readBytes !== lengthBytes) {
-    throw explainBreak(shortBody(readBytes, lengthBytes));
+    throw onBreak(shortBody(readBytes, lengthBytes));
   }
 }
 

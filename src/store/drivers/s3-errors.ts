@@ -35,6 +35,17 @@ export function explain(error: unknown, call: S3Call): unknown {
   return explainNoAnswer(error, call);
 }
 
+/** Gives a body that broke off its meaning: whatever it says, the rest of it did not come. */
+export function explainBreak(error: unknown, call: S3Call): unknown {
+  const explained = explain(error, call);
+  return explained instanceof RigError
+    ? explained
+    : failed('RIG_STORE_UNAVAILABLE', `cannot ${what(call)}: the connection broke`, call, {
+        hint: 'try again',
+        cause: error,
+      });
+}
+
 /** The HTTP status of the answer that an error came from, and the server's name for it. */
 export function answerOf(error: unknown): S3Answer | undefined {
   if (!(error instanceof Error) || !('$metadata' in error)) {

@@ -6,7 +6,7 @@ import type { GetOptions, ObjectInfo, StoredObject } from '../contract.ts';
 import { resolveRange } from '../key.ts';
 import { readBody } from './s3-body.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { explain, noSuchBucket } from './s3-errors.ts';
+import { explainBreak, noSuchBucket } from './s3-errors.ts';
 
 export async function getObject(
   bucket: S3Bucket,
@@ -84,11 +84,8 @@ function storedObject(
       details: { object: key },
     });
   }
-  const explainBreak = (error: unknown) => explain(error, bucket.call('read', key));
-  return {
-    ...objectInfo(bucket, output, sizeBytes),
-    body: readBody(stream, lengthBytes, signal, explainBreak),
-  };
+  const onBreak = (error: unknown) => explainBreak(error, bucket.call('read', key));
+  return { ...objectInfo(bucket, output, sizeBytes), body: readBody(stream, lengthBytes, signal, onBreak) };
 }
 
 /** A range without bytes cannot be asked for; the object's size can. */

@@ -38,7 +38,6 @@ export async function putInParts(
   const client = connection.scoped(failure.signal, connection.requestTimeoutMs(partBytes));
   repeatParts(client, upload, failure);
   const source = Readable.from(watched(body, partBytes, failure));
-  source.on('error', () => undefined); // the upload sees it too; unheard it would end the process
   const transfer = new Upload({
     client,
     params: { ...upload.target, Body: source, ...(condition === 'absent' ? { IfNoneMatch: '*' } : {}) },
