@@ -4,7 +4,7 @@ import { isRigError, type RigError } from '../kernel/errors.ts';
 import { MIB } from '../kernel/size.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { FRAME_LIMIT_BYTES } from './batch-header.ts';
-import { type BatchHead, checkPayload, openFrame, type StoredBatch } from './batch-object.ts';
+import { type BatchHead, checkPayload, type StoredBatch, takeFrame } from './batch-object.ts';
 import type { ListedBatch } from './catalog.ts';
 import { damaged } from './damage.ts';
 import { fetchBatch, needHead } from './reader.ts';
@@ -85,7 +85,7 @@ async function auditPayload(
     }
   };
   for (const index of batch.head.header.frames.keys()) {
-    const bytes = await openFrame(batch, index);
+    const bytes = await takeFrame(batch, index);
     hash.update(bytes);
     await attend((inspector) => inspector.push(bytes));
   }

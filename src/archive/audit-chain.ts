@@ -9,8 +9,8 @@ import { damaged, missing } from './damage.ts';
 import { writerKey } from './layout.ts';
 
 /**
- * Follows the chain over all batches, in order, and goes on after damage: a batch after a hole is judged by what follows
- * from it.
+ * Follows the chain over all batches, in order, and goes on after damage: a batch after a hole is taken at its word,
+ * and the next one judged by it.
  */
 export class ChainAudit {
   readonly #archive: string;

@@ -21,7 +21,7 @@ export interface BatchHead {
 /** A batch with its stored bytes: every frame matches its CRC and the object is exactly as long as it says. */
 export interface StoredBatch {
   readonly head: BatchHead;
-  readonly frames: readonly Uint8Array[];
+  readonly frames: Uint8Array[];
 }
 
 /** Enough for any header; most batches of a quiet journal come whole in it. */
@@ -112,6 +112,13 @@ export function checkPayload({ key, header }: BatchHead, payload: Hash): void {
   if (payload.digest('hex') !== header.sha256) {
     throw damaged(key, 'its payload does not match its SHA-256', { details: { offset: header.first } });
   }
+}
+
+/** As {@link openFrame}, and lets go of the stored bytes: the frame cannot be opened again. */
+export async function takeFrame(batch: StoredBatch, index: number): Promise<Uint8Array> {
+  const bytes = await openFrame(batch, index);
+  batch.frames[index] = new Uint8Array(0);
+  return bytes;
 }
 
 async function parseHead(key: string, reader: ByteReader): Promise<BatchHead> {

@@ -49,6 +49,11 @@ function outputChunkBytes(bytes: number): number {
   return Math.min(Math.max(bytes, KIB), MIB);
 }
 
+/** Room for the whole frame, so that nothing is joined; zlib takes a full chunk as a sign that it needs another one. */
+function frameRoomBytes(bytes: number): number {
+  return bytes + 64;
+}
+
 const SKIPPABLE_MAGIC = 0x184d_2a52;
 
 /** zstd (RFC 8878): the header is the content of a skippable frame. */
@@ -87,7 +92,7 @@ const zstdCodec: Codec = {
   },
   trailer: () => new Uint8Array(0),
   async decompress(stored, bytes) {
-    const options = { chunkSize: outputChunkBytes(bytes), maxOutputLength: bytes };
+    const options = { chunkSize: frameRoomBytes(bytes), maxOutputLength: bytes };
     return bytes <= INLINE_BYTES ? zlib.zstdDecompressSync(stored, options) : zstdDecompress(stored, options);
   },
 };
@@ -135,7 +140,7 @@ const gzipCodec: Codec = {
     return trailer;
   },
   async decompress(stored, bytes) {
-    const chunkSize = outputChunkBytes(bytes);
+    const chunkSize = frameRoomBytes(bytes);
     const options = { chunkSize, maxOutputLength: bytes, finishFlush: zlib.constants.Z_SYNC_FLUSH };
     return bytes <= INLINE_BYTES ? zlib.inflateRawSync(stored, options) : inflateRaw(stored, options);
   },

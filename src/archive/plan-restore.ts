@@ -31,8 +31,8 @@ export interface RestorePlan {
 
 /**
  * The latest offset.
- * @throws RigError of the last batch's damage, or RIG_CHAIN_GAP when the archive is known to have been longer: its end is
- *   not the latest.
+ * @throws RigError of the last batch's damage, or RIG_CHAIN_GAP when the archive is known to have been longer: its
+ *   end is not the latest.
  */
 export function latestOffset(extent: Extent): Offset {
   const { end, promised, tailDamage } = extent;

@@ -7,10 +7,10 @@ import type { CallOptions, Store } from '../store/contract.ts';
 import {
   type BatchHead,
   checkPayload,
-  openFrame,
   readHead,
   readStored,
   type StoredBatch,
+  takeFrame,
 } from './batch-object.ts';
 import type { ListedBatch } from './catalog.ts';
 import { type ChainPosition, follow } from './chain.ts';
@@ -23,14 +23,17 @@ export interface PayloadChunk {
   readonly head: BatchHead;
 }
 
-/** Stored bytes asked for or held, beside those of the batch being decompressed. */
-const STORED_LIMIT_BYTES = 32 * MIB;
+/**
+ * Stored bytes asked for or held, beside those of the batch being decompressed. Garbage doubles what is held, and a
+ * restore of 32 MiB batches that do not compress shall stay near 200 MiB.
+ */
+const STORED_LIMIT_BYTES = 16 * MIB;
 /** Frames decompressed at a time, across the borders of batches. */
 const FRAMES_AHEAD = 3;
 
 /**
  * The journal's bytes from `start` on, out of these batches, in order and in chunks of at most 4 MiB. Fetches several
- * batches at a time, within bounded memory. The last chunk of a batch comes only once the whole batch matches its SHA-256.
+ * batches at a time, within bounded memory. The last chunk of a batch comes only once the batch matches its SHA-256.
  * @throws RigError RIG_CHAIN_GAP, RIG_CHECKSUM_MISMATCH or RIG_VERSION_UNKNOWN with the object and offset in its
  *   details; RIG_OBJECT_NOT_FOUND when a batch is gone since it was listed.
  */
@@ -44,7 +47,7 @@ export async function* readBatches(
   const frames = mapInOrder(framesOf(stored), FRAMES_AHEAD, async ({ batch, index }) => ({
     head: batch.head,
     index,
-    bytes: await openFrame(batch, index),
+    bytes: await takeFrame(batch, index),
   }));
   let position = start;
   let offset = start.offset;

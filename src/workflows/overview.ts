@@ -21,8 +21,8 @@ export interface Overview extends Extent {
 
 /**
  * Looks at an archive with few requests.
- * @throws RigError RIG_ARCHIVE_NOT_FOUND, RIG_DESCRIPTOR_LOST; RIG_OBJECT_NOT_FOUND when the last batch is gone since it
- *   was listed; RIG_CHECKSUM_MISMATCH or RIG_VERSION_UNKNOWN when the descriptor cannot be read.
+ * @throws RigError RIG_ARCHIVE_NOT_FOUND, RIG_DESCRIPTOR_LOST; RIG_OBJECT_NOT_FOUND when the last batch is gone since
+ *   it was listed; RIG_CHECKSUM_MISMATCH or RIG_VERSION_UNKNOWN when the descriptor cannot be read.
  */
 export async function readOverview({ store, report, stop: signal }: Context): Promise<Overview> {
   const descriptor = await openForReading(store, { signal });
@@ -53,7 +53,7 @@ export function needDamage(error: unknown): RigError {
   throw error;
 }
 
-/** The claim with the greatest epoch, or undefined when nobody ever claimed the archive. Errors as {@link readClaim}. */
+/** The claim with the greatest epoch, or undefined when there was never one. Errors as {@link readClaim}. */
 export async function readNewestClaim(store: Store, options: CallOptions = {}): Promise<Claim | undefined> {
   let newest: number | undefined;
   for await (const { key } of store.list(WRITER_PREFIX, options)) {

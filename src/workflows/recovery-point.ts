@@ -90,7 +90,9 @@ async function resolveTime(
     report({
       type: 'warning',
       code: 'time-after-last',
-      message: `${formatTime(atMs)} is after the last observation, ${showObservation(answer.observation)}: giving the latest`,
+      message:
+        `${formatTime(atMs)} is after the last observation, ${showObservation(answer.observation)}: ` +
+        'giving the latest',
       hint: 'check that a push is running if the journal should have grown since',
       details: { lastOffset: answer.observation[0], lastTime: formatTime(answer.observation[1]) },
     });

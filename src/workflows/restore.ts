@@ -61,7 +61,7 @@ interface Resolved {
 }
 
 /**
- * Gives the journal as it was at a recovery point, exactly, or refuses and leaves the target as it was. May be repeated.
+ * Gives the journal as it was at a recovery point, exactly, or refuses and leaves the target as it was. Repeatable.
  * @throws RigError RIG_TARGET_EXISTS or RIG_LOCAL_IO for the target; those of {@link readOverview} and
  *   {@link resolvePoint}; RIG_CHAIN_GAP, RIG_CHECKSUM_MISMATCH or RIG_VERSION_UNKNOWN for an archive damaged below the
  *   point, with the object, the offset and what is recoverable in its details.
@@ -229,8 +229,8 @@ function reportNewLineage({ report }: Context, { overview, plan }: Resolved): vo
     type: 'note',
     code: 'new-lineage',
     message:
-      `this is the journal as it was at offset ${showOffset(plan.offset)}, not the latest, ${showOffset(overview.end)}: ` +
-      'writing on makes another history, which must be pushed to another archive',
+      `this is the journal at offset ${showOffset(plan.offset)}, not the latest, ${showOffset(overview.end)}: ` +
+      'writing on makes another lineage, which must be pushed to another archive',
     details: { offset: plan.offset, latest: overview.end },
   });
 }

@@ -61,7 +61,7 @@ function warnOfDamage({ report }: Context, { end, promised, tailDamage }: Overvi
     report({
       type: 'warning',
       code: 'archive-shortened',
-      message: `the archive ends at offset ${showOffset(end)}, but its newest writer saw ${showOffset(promised)} stored`,
+      message: `the archive ends at ${showOffset(end)}, but its newest writer saw ${showOffset(promised)} stored`,
       hint: 'run "rigctl verify"',
       details: { end, promised },
     });

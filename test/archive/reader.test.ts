@@ -73,7 +73,7 @@ describe('reading batches', () => {
       return most;
     };
     expect(await drain(100)).toBe(6);
-    expect(await drain(15 * MIB)).toBe(2);
+    expect(await drain(7 * MIB)).toBe(2);
     expect(await drain(64 * MIB)).toBe(1);
   });
 });

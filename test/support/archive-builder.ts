@@ -34,7 +34,7 @@ export interface ArchivePlan {
   readonly observed?: (index: number, first: number, end: number) => readonly Observation[];
   /** The epoch of each batch; 1 by default. */
   readonly epoch?: (index: number) => number;
-  /** What a second writer's claim saw stored, as a number of batches; all of them by default, undefined: no second writer. */
+  /** How many batches a second writer's claim saw stored: all by default; undefined: there is no second writer. */
   readonly claimedBatches?: number | undefined;
 }
 
