@@ -6,7 +6,7 @@ import { systemRandom } from '../../src/kernel/random.ts';
 import type { S3Options } from '../../src/store/drivers/s3.ts';
 
 /** The server that `.ci/with-s3` runs the tests against. Without one they fail: nothing is skipped silently. */
-export function realS3(): { readonly endpointUrl: string; readonly bucket: string } {
+function realS3(): { readonly endpointUrl: string; readonly bucket: string } {
   const { RIGCTL_TEST_S3_ENDPOINT: endpointUrl, RIGCTL_TEST_S3_BUCKET: bucket } = process.env;
   assert(endpointUrl !== undefined && bucket !== undefined, 'no S3 server: run this with .ci/with-s3');
   return { endpointUrl, bucket };

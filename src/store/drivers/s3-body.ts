@@ -1,4 +1,5 @@
 import { addAbortSignal, type Readable } from 'node:stream';
+import { assert } from '../../kernel/assert.ts';
 import { RigError } from '../../kernel/errors.ts';
 import type { PutBody } from '../contract.ts';
 
@@ -54,7 +55,15 @@ export async function gather(body: PutBody): Promise<Uint8Array> {
   for await (const chunk of body.open()) {
     chunks.push(chunk);
   }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  const whole = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+  assertLength(body, whole.length);
+  return whole;
+}
+
+/** A body that is not as long as it said is a bug of the caller's. */
+export function assertLength({ lengthBytes }: PutBody, givenBytes: number): void {
+  const agrees = lengthBytes === undefined || lengthBytes === givenBytes;
+  assert(agrees, `a body of ${lengthBytes} bytes gave ${givenBytes}`);
 }
 
 /**

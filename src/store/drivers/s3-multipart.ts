@@ -1,16 +1,15 @@
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { assert } from '../../kernel/assert.ts';
 import { RigError } from '../../kernel/errors.ts';
 import { MIB, showSize } from '../../kernel/size.ts';
 import type { PutBody, PutOptions, PutResult } from '../contract.ts';
-import { inPieces } from './s3-body.ts';
+import { assertLength, inPieces } from './s3-body.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { answerOf, explain, type S3Call } from './s3-errors.ts';
 
 const PART_BYTES = 8 * MIB;
 const MAX_PARTS = 10_000;
-const MAX_BYTES_IN_FLIGHT = 64 * MIB;
+const MAX_BYTES_IN_FLIGHT = 32 * MIB;
 const PART_ATTEMPTS = 6;
 
 export interface MultipartUpload {
@@ -22,8 +21,8 @@ export interface MultipartUpload {
 }
 
 /**
- * Puts a large body, or one of unknown length, in parts; one that turns out to fit one part is put whole. Holds about
- * 5 parts in memory. Parts are repeated, since that is harmless; the completion never is. On failure nothing of it goes
+ * Puts a large body, or one of unknown length, in parts; one that turns out to fit one part is put whole. Holds
+ * about 32 MiB of parts and the next one in memory. Parts are repeated, since that is harmless; the completion never is. On failure nothing of it goes
  * on: it returns when the parts in flight have ended and the upload is given up.
  */
 export async function putInParts(
@@ -90,8 +89,7 @@ async function* watched(body: PutBody, partBytes: number, failure: Failure): Asy
       checkLimit(givenBytes, partBytes);
       yield piece;
     }
-    const { lengthBytes = givenBytes } = body;
-    assert(givenBytes === lengthBytes, `a body of ${lengthBytes} bytes gave ${givenBytes}`);
+    assertLength(body, givenBytes);
   } catch (error) {
     failure.record(error);
     throw error;
