@@ -21,9 +21,9 @@ export interface MultipartUpload {
 }
 
 /**
- * Puts a large body, or one of unknown length, in parts; one that turns out to fit one part is put whole. Holds
- * about 32 MiB of parts and the next one in memory. Parts are repeated, since that is harmless; the completion never is. On failure nothing of it goes
- * on: it returns when the parts in flight have ended and the upload is given up.
+ * Puts a large body, or one of unknown length, in parts; one that turns out to fit one part is put whole. Holds about
+ * 32 MiB of parts, and the next one, in memory. Parts are repeated, since that is harmless; the completion never is.
+ * On failure it returns when the parts in flight have ended and the upload is given up: nothing of it goes on.
  */
 export async function putInParts(
   upload: MultipartUpload,
@@ -54,7 +54,10 @@ export async function putInParts(
   }
 }
 
-/** 8 MiB, but for bodies above 80 GB the size that makes 10,000 parts, which is all a store takes. */
+/**
+ * 8 MiB, or what makes 10,000 parts of a very large body, which is all a store takes. A body of unknown length gets
+ * 16 MiB, and so may have 156 GiB.
+ */
 export function partBytesFor(lengthBytes: number | undefined): number {
   const leastBytes = Math.ceil((lengthBytes ?? 0) / MAX_PARTS / MIB) * MIB;
   return Math.max(lengthBytes === undefined ? 2 * PART_BYTES : PART_BYTES, leastBytes);
