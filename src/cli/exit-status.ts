@@ -9,7 +9,7 @@ export const SIGNAL_STATUS: Readonly<Record<SignalName, number>> = { SIGINT: 130
 export const CLOSED_PIPE_STATUS = 141;
 
 /** What each kind of failure means, in the words of `--help` and the man page. */
-export const KIND_MEANINGS: Readonly<Record<ErrorKind, string>> = {
+const KIND_MEANINGS: Readonly<Record<ErrorKind, string>> = {
   internal: 'a bug in rigctl',
   usage: 'the command line or the configuration is wrong',
   partial: 'part of the work was left out',
@@ -23,7 +23,7 @@ export const KIND_MEANINGS: Readonly<Record<ErrorKind, string>> = {
 };
 
 /** Failures that any command can end in. */
-export const SHARED_FAILURES: readonly ErrorKind[] = ['internal', 'usage', 'interrupted'];
+const SHARED_FAILURES: readonly ErrorKind[] = ['internal', 'usage', 'interrupted'];
 
 /** The exit statuses of a command that can fail in these ways beside the shared ones, ascending. */
 export function exitStatusesOf(failures: readonly ErrorKind[]): readonly [status: number, meaning: string][] {

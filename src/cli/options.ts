@@ -114,7 +114,7 @@ export function textParser(flag: string, hint: string): (text: string) => string
   };
 }
 
-export function usage(message: string, hint: string): RigError {
+function usage(message: string, hint: string): RigError {
   return new RigError('RIG_USAGE', message, { hint });
 }
 

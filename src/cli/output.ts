@@ -2,7 +2,10 @@ import type { Writable } from 'node:stream';
 import { errnoOf, messageOf, RigError } from '../kernel/errors.ts';
 
 /** What the command line needs of `process.stdout` and `process.stderr`. */
-export type OutputStream = Writable & { readonly isTTY?: boolean | undefined };
+export type OutputStream = Writable & {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+};
 
 /** The reader of an output went away: there is nobody left to tell anything. */
 export class ReaderGoneError extends Error {
@@ -34,6 +37,11 @@ export class Output {
 
   get isTerminal(): boolean {
     return this.stream.isTTY === true;
+  }
+
+  /** A terminal that says how wide it is; pseudo terminals without a window say 0, and nothing can be redrawn there. */
+  get canRedraw(): boolean {
+    return this.isTerminal && this.stream.columns !== undefined && this.stream.columns > 0;
   }
 
   /** The reader is slower than the writer: what need not be said should not be said now. */

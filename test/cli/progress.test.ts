@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { Output } from '../../src/cli/output.ts';
+import { createStatusLine } from '../../src/cli/render/create.ts';
 import { JsonRenderer } from '../../src/cli/render/json.ts';
 import { loadPaint, wantsColor } from '../../src/cli/render/paint.ts';
 import { durableText, ProgressText } from '../../src/cli/render/progress-text.ts';
-import { MinuteLine, SpinnerLine } from '../../src/cli/render/status-line.ts';
+import { MinuteLine, NO_STATUS_LINE, SpinnerLine } from '../../src/cli/render/status-line.ts';
 import { MIB } from '../../src/kernel/size.ts';
 import { CapturedStream, CliWorld, worldWithArchive } from '../support/cli-world.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
@@ -110,6 +111,22 @@ describe('on a terminal', () => {
     await import('ora');
     await new Promise((resolve) => setImmediate(resolve));
     expect(stream.text).toBe('');
+  });
+});
+
+describe('the status line', () => {
+  it.each([
+    ['a terminal', { isTTY: true, columns: 80 }, 'xterm', SpinnerLine],
+    ['a dumb terminal', { isTTY: true, columns: 80 }, 'dumb', MinuteLine],
+    ['a terminal of no width, where ora would never end', { isTTY: true, columns: 0 }, 'xterm', MinuteLine],
+    ['a pipe', {}, 'xterm', MinuteLine],
+  ])('of %s', (_what, properties, TERM, kind) => {
+    const world = new CliWorld();
+    world.environment['TERM'] = TERM;
+    const stream = Object.assign(new CapturedStream(), properties);
+    const output = new Output(stream, 'stderr', () => undefined);
+    expect(createStatusLine(output, false, false, world.io())).toBeInstanceOf(kind);
+    expect(createStatusLine(output, false, true, world.io())).toBe(NO_STATUS_LINE);
   });
 });
 

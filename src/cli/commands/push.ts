@@ -21,7 +21,8 @@ interface PushFlags {
   readonly unsafeNoFencing?: true;
 }
 
-const DEFAULT_INTERVAL_MS = 1_000;
+const DEFAULT_INTERVAL = '1s';
+const parseInterval = durationParser('--interval', { minimum: '0', maximum: '1h' });
 
 export const pushCommand: CommandDefinition = {
   name: 'push',
@@ -58,8 +59,8 @@ function declareOptions(command: Command): Command {
         '--interval <duration>',
         'with --follow: how long a byte may wait for others to share its upload, up to 1h',
       )
-        .argParser(durationParser('--interval', { minimum: '0', maximum: '1h' }))
-        .default(DEFAULT_INTERVAL_MS, '1s'),
+        .argParser(parseInterval)
+        .default(parseInterval(DEFAULT_INTERVAL), DEFAULT_INTERVAL),
     )
     .addOption(
       new Option(

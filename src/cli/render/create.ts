@@ -33,11 +33,12 @@ export async function createRenderer(style: Style, outputs: Outputs, io: Command
   });
 }
 
-function createStatusLine(output: Output, color: boolean, quiet: boolean, io: CommandIo): StatusLine {
+/** A spinner where it can be drawn, else a line a minute. */
+export function createStatusLine(output: Output, color: boolean, quiet: boolean, io: CommandIo): StatusLine {
   if (quiet) {
     return NO_STATUS_LINE;
   }
-  return output.isTerminal && io.environment['TERM'] !== 'dumb'
+  return output.canRedraw && io.environment['TERM'] !== 'dumb'
     ? new SpinnerLine(output, color)
     : new MinuteLine(output, io.clock);
 }

@@ -1,5 +1,5 @@
 import type { RigError } from '../../kernel/errors.ts';
-import type { Report, WarningReport } from '../../kernel/report.ts';
+import type { Report } from '../../kernel/report.ts';
 
 /** What a command came to. A command can have a result and have failed: verify found damage, push was interrupted. */
 export interface Outcome {
@@ -30,8 +30,4 @@ export interface Renderer {
   /** Resolves when the result is written, though not yet read. */
   finish(ending: Ending): Promise<void>;
   silence(): void;
-}
-
-export function isWarning(report: Report): report is WarningReport {
-  return report.type === 'warning';
 }
