@@ -14,8 +14,8 @@ export type SuddenEnd =
   | { readonly kind: 'fault'; readonly error: unknown };
 
 /**
- * One Ctrl-C can arrive twice: a terminal signals the whole group of processes, and a wrapper such as npm passes its own
- * copy on. What follows so soon is not a second wish.
+ * One Ctrl-C can arrive twice: a terminal signals the whole group of processes, and a wrapper such as npm passes its
+ * own copy on. What follows so soon is not a second wish.
  */
 const ECHO_MS = 100;
 

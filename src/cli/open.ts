@@ -102,7 +102,8 @@ function reportCalls(counters: StoreCounters, report: Reporter): void {
   const used = Object.entries(counters).filter(([, { calls }]) => calls > 0);
   const texts = used.map(([operation, { calls, errors, sentBytes, receivedBytes }]) => {
     const bytes = sentBytes + receivedBytes;
-    return `${operation} ${calls}${bytes > 0 ? ` (${showSize(bytes)})` : ''}${errors > 0 ? ` with ${errors} errors` : ''}`;
+    const amount = bytes > 0 ? ` (${showSize(bytes)})` : '';
+    return `${operation} ${calls}${amount}${errors > 0 ? ` with ${errors} errors` : ''}`;
   });
   report({
     type: 'note',

@@ -29,8 +29,8 @@ export const pushCommand: CommandDefinition = {
   summary: 'upload a journal to the archive, once or as it grows',
   description:
     'Uploads what the archive does not have yet of an append-only journal. What it reports durable can be restored. ' +
-    'An unfinished last record is not pushed. It may be run again at any time, and on an archive that another push writes to: ' +
-    'the newer writer wins, and the older one ends with status 11.',
+    'An unfinished last record is not pushed. It may be run again at any time, and on an archive that another ' +
+    'push writes to: the newer writer wins, and the older one ends with status 11.',
   examples: [
     'rigctl push app.log --archive s3://backups/app',
     'rigctl push events.ndjson --follow --format lines --archive file:/backup/events',

@@ -10,8 +10,8 @@ export const statusCommand: CommandDefinition = {
   name: 'status',
   summary: 'show what the archive holds and what can be restored from it',
   description:
-    'Shows the durable offset, how much is stored, when the journal was observed, who wrote last, and the offsets that ' +
-    'a restore can give. It reads the listing and a few headers, and proves nothing: that is what verify is for.',
+    'Shows the durable offset, how much is stored, when the journal was observed, who wrote last, and the offsets ' +
+    'that a restore can give. It reads the listing and a few headers, and proves nothing: that is what verify is for.',
   examples: ['rigctl status --archive s3://backups/app', 'rigctl status --json | jq .durable'],
   failures: ['not-found', 'denied', 'unavailable', 'data', 'local'],
   whenInterrupted: 'ending',

@@ -20,9 +20,10 @@ export const verifyCommand: CommandDefinition = {
   name: 'verify',
   summary: 'prove that the archive can be restored',
   description:
-    'Checks the archive, each level beside what the one before it checks. list: names, writers, nothing obviously missing. ' +
-    'headers: every header can be read, batches and their checksums link up. data: every stored byte matches and ' +
-    'decompresses. replay: every record decodes, and a restore to the end succeeds in a temporary place.',
+    'Checks the archive, each level beside what the one before it checks. list: names, writers, nothing ' +
+    'obviously missing. headers: every header can be read, batches and their checksums link up. data: every ' +
+    'stored byte matches and decompresses. replay: every record decodes, and a restore to the end succeeds in a ' +
+    'temporary place.',
   examples: [
     'rigctl verify --archive s3://backups/app',
     'rigctl verify --level replay --against app.log --archive file:/backup/app',
@@ -51,14 +52,14 @@ async function runVerify(session: Session, { level, against }: VerifyFlags): Pro
 }
 
 function linesOf({ level, findings, checked, recoverable }: VerifyResult): string[] {
-  const amount = `${counted(checked.batches, 'batch', 'batches')}, ${counted(checked.snapshots, 'snapshot')}, ${showSize(checked.bytes)}`;
+  const objects = `${counted(checked.batches, 'batch', 'batches')}, ${counted(checked.snapshots, 'snapshot')}`;
   const verdict =
     findings.length === 0
       ? 'the archive is good'
       : `the archive is not good: ${counted(findings.length, 'finding')}`;
   return [
     ...findings.map(findingLine),
-    `${verdict}; checked ${amount} at level ${level}`,
+    `${verdict}; checked ${objects}, ${showSize(checked.bytes)} at level ${level}`,
     `recoverable: ${rangesText(recoverable)}`,
   ];
 }

@@ -1,12 +1,12 @@
 import type { CompletionCommand, CompletionOption, CompletionTree, Values } from './tree.ts';
 
 export function fishScript({ globalOptions, commands }: CompletionTree): string {
+  const names = commands.map(({ name }) => name).join(' ');
+  const noCommand = `-n 'not __fish_seen_subcommand_from ${names}'`;
   const lines = [
     '# fish completion for rigctl',
     'complete -c rigctl -f',
-    ...commands.map(
-      ({ name, summary }) => `complete -c rigctl -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`,
-    ),
+    ...commands.map(({ name, summary }) => `complete -c rigctl ${noCommand} -a ${name} -d ${quote(summary)}`),
     ...globalOptions.map((option) => optionLine('', option)),
     ...commands.flatMap(commandLines),
   ];
