@@ -8,8 +8,10 @@ const NEW_FILE_MODE = 0o600;
 /** A place a restore may write to, as found before anything was read. */
 export interface TargetPlace {
   readonly path: string;
-  /** The mode of the file that will be replaced; undefined when nothing may be. */
-  readonly replacedMode: number | undefined;
+  /** Whatever has the name by then may be replaced. */
+  readonly replace: boolean;
+  /** Of the file that will be replaced; undefined when there is none. */
+  readonly mode: number | undefined;
 }
 
 /**
@@ -21,6 +23,12 @@ export async function checkTarget(
   path: string,
   force: boolean,
 ): Promise<TargetPlace> {
+  if (path.endsWith('/')) {
+    throw new RigError('RIG_LOCAL_IO', `cannot restore to ${path}: it names a directory`, {
+      hint: 'name a file to restore to, or "-" for standard output',
+      details: { path },
+    });
+  }
   const [parent, present] = await io('look at', path, () =>
     Promise.all([fileSystem.stat(dirname(path)), fileSystem.stat(path)]),
   );
@@ -31,7 +39,7 @@ export async function checkTarget(
     });
   }
   if (present === undefined) {
-    return { path, replacedMode: undefined };
+    return { path, replace: force, mode: undefined };
   }
   if (present.kind !== 'file') {
     const what = present.kind === 'directory' ? 'a directory' : 'not a regular file';
@@ -43,7 +51,7 @@ export async function checkTarget(
   if (!force) {
     throw targetExists(path);
   }
-  return { path, replacedMode: present.mode };
+  return { path, replace: true, mode: present.mode };
 }
 
 /**
@@ -82,19 +90,20 @@ export class FileTarget {
   }
 
   /**
-   * Makes what was written durable and gives it its name. A file that appeared there meanwhile stays.
+   * Makes what was written durable and gives it its name. A file that appeared there meanwhile stays, unless it may be
+   * replaced.
    * @throws RigError RIG_TARGET_EXISTS, RIG_LOCAL_IO
    */
   async commit(): Promise<void> {
-    const { path, replacedMode } = this.#place;
+    const { path, replace, mode } = this.#place;
     await io('finish', path, async () => {
-      if (replacedMode !== undefined) {
-        await this.#handle.setMode(replacedMode);
+      if (mode !== undefined) {
+        await this.#handle.setMode(mode);
       }
       await this.#handle.sync();
       await this.#checkLength();
       await this.#handle.close();
-      await (replacedMode === undefined ? this.#giveName() : this.#fileSystem.rename(this.#temporary, path));
+      await (replace ? this.#fileSystem.rename(this.#temporary, path) : this.#giveName());
       await this.#fileSystem.syncDirectory(dirname(path));
     });
   }
