@@ -26,7 +26,10 @@ const DESCRIPTOR_LIMIT_BYTES = 64 * KIB;
  * Reads the descriptor. May be repeated. Undefined: there is none.
  * @throws RigError RIG_VERSION_UNKNOWN, RIG_CHECKSUM_MISMATCH
  */
-export async function readDescriptor(store: Store, options: CallOptions = {}): Promise<Descriptor | undefined> {
+export async function readDescriptor(
+  store: Store,
+  options: CallOptions = {},
+): Promise<Descriptor | undefined> {
   const object = await store.get(DESCRIPTOR_KEY, options);
   if (object === undefined) {
     return undefined;
@@ -99,11 +102,15 @@ export async function createDescriptor(
 
 /** There are objects of an archive, and no descriptor. */
 export function descriptorLost(newestWriterKey: string | undefined): RigError {
-  return new RigError('RIG_DESCRIPTOR_LOST', `${DESCRIPTOR_KEY} is missing beside the objects of an archive`, {
-    hint:
-      newestWriterKey === undefined
-        ? `put ${DESCRIPTOR_KEY} back from a copy, or push to another archive`
-        : `store the "descriptor" field of ${newestWriterKey} as ${DESCRIPTOR_KEY} again, then run "rigctl verify"`,
-    details: { object: DESCRIPTOR_KEY, copy: newestWriterKey ?? null },
-  });
+  return new RigError(
+    'RIG_DESCRIPTOR_LOST',
+    `${DESCRIPTOR_KEY} is missing beside the objects of an archive`,
+    {
+      hint:
+        newestWriterKey === undefined
+          ? `put ${DESCRIPTOR_KEY} back from a copy, or push to another archive`
+          : `store the "descriptor" field of ${newestWriterKey} as ${DESCRIPTOR_KEY} again, then run "rigctl verify"`,
+      details: { object: DESCRIPTOR_KEY, copy: newestWriterKey ?? null },
+    },
+  );
 }

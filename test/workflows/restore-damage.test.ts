@@ -7,6 +7,7 @@ import { restore } from '../../src/workflows/restore.ts';
 import {
   type BuiltArchive,
   buildArchive,
+  FIRST_OBSERVED_MS,
   OTHER_ARCHIVE_ID,
   objectBytes,
   overwrite,
@@ -40,8 +41,17 @@ describe('a damaged archive', () => {
       code: 'RIG_CHECKSUM_MISMATCH',
       details: { object: batchKey(19), recoverable: [{ from: 0, to: 19 }] },
     });
-    await restore(context, options({ at: { kind: 'offset', offset: 14 } }));
-    expect(context.fileSystem.contentOf('/out')).toEqual(LINES.subarray(0, 14));
+    for (const at of [
+      { kind: 'offset', offset: 19 },
+      { kind: 'time', atMs: FIRST_OBSERVED_MS + 1_000 },
+    ] as const) {
+      await restore(context, options({ at, force: true }));
+      expect(context.fileSystem.contentOf('/out')).toEqual(LINES.subarray(0, 19));
+    }
+    const late = { kind: 'time', atMs: FIRST_OBSERVED_MS + 1_001 } as const;
+    expect(await refusal(restore(context, options({ at: late, force: true })))).toMatchObject({
+      code: 'RIG_CHECKSUM_MISMATCH',
+    });
   });
 
   test('an offset in a hole at the end of what is needed is refused', async () => {
@@ -63,26 +73,37 @@ describe('a damaged archive', () => {
     expect(error).toMatchObject({ code: 'RIG_CHAIN_GAP', details: { offset: 8, found: 19 } });
   });
 
-  test('a batch that disappears while it is restored leads to a new plan, once', async () => {
-    const archive = await lineArchive({ claimedBatches: 2 });
-    let listings = 0;
-    const pruned: Store = {
+  /** A store in which a batch is pruned at the moment it is asked for. */
+  function pruning(archive: BuiltArchive, key: string): Store {
+    return {
       ...bind(archive.store),
-      list(prefix, listOptions) {
-        listings += prefix === 'LOG/' ? 1 : 0;
-        return archive.store.list(prefix, listOptions);
-      },
-      async get(key, getOptions) {
-        if (key === batchKey(19)) {
+      async get(asked, getOptions) {
+        if (asked === key) {
           archive.namespace.objects.delete(key);
         }
-        return archive.store.get(key, getOptions);
+        return archive.store.get(asked, getOptions);
       },
     };
-    const context = testContext(pruned);
+  }
+
+  test('a batch that disappears while it is restored leads to a new plan', async () => {
+    const archive = await lineArchive({ claimedBatches: 2 });
+    const context = testContext(pruning(archive, batchKey(19)));
     expect(await restore(context, options())).toMatchObject({ offset: 19 });
-    expect(listings).toBe(2);
     expect(await names(context)).toEqual(['out']);
+  });
+
+  test('a stream that has got bytes is refused instead: it never gets them twice', async () => {
+    const archive = await lineArchive({ frameBytes: 1 });
+    const context = testContext(pruning(archive, batchKey(8)));
+    const parts: Uint8Array[] = [];
+    const write = async (bytes: Uint8Array) => {
+      parts.push(bytes.slice());
+    };
+    const error = await refusal(restore(context, options({ target: { kind: 'stream', write } })));
+    expect(error).toMatchObject({ code: 'RIG_OBJECT_NOT_FOUND', details: { object: batchKey(8) } });
+    expect(parts.length).toBeGreaterThan(0);
+    expect(LINES.subarray(0, parts.length)).toEqual(Buffer.concat(parts));
   });
 
   test.prop([fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 }), fc.nat({ max: 5 })])(

@@ -112,6 +112,30 @@ describe('the target', () => {
     expect(await names(context)).toEqual([]);
   });
 
+  test('that is a stream gets nothing more after a signal', async () => {
+    const context = testContext((await lineArchive({ frameBytes: 1 })).store);
+    let writes = 0;
+    const write = async () => {
+      writes += 1;
+      context.interrupt.abort(new RigError('RIG_INTERRUPTED', 'interrupted by SIGINT'));
+    };
+    expect(await attempt(context, { target: { kind: 'stream', write } })).toMatchObject({
+      code: 'RIG_INTERRUPTED',
+    });
+    expect(writes).toBe(1);
+  });
+
+  test('is not made of a file that somebody else writes to', async () => {
+    const context = testContext((await lineArchive()).store);
+    context.fileSystem.beforeCall = ({ name, path }) => {
+      if (name === 'handle.sync') {
+        context.fileSystem.append(path, 'more');
+      }
+    };
+    expect(await attempt(context)).toMatchObject({ code: 'RIG_LOCAL_IO' });
+    expect(await names(context)).toEqual([]);
+  });
+
   test('is not touched by a dry run, which reads no payload and still checks the chain', async () => {
     const archive = await lineArchive();
     const context = testContext(archive.store);

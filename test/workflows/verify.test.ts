@@ -1,11 +1,13 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { BATCH_LIMIT_BYTES } from '../../src/archive/batch-header.ts';
+import { BATCH_LIMIT_BYTES, firstChain, nextChain } from '../../src/archive/batch-header.ts';
 import { batchKey, DESCRIPTOR_KEY, LATEST_KEY, writerKey } from '../../src/archive/layout.ts';
+import { sha256 } from '../../src/kernel/digest.ts';
 import { isRigError, RigError } from '../../src/kernel/errors.ts';
 import type { Finding } from '../../src/workflows/findings.ts';
 import { VERIFY_LEVELS, type VerifyLevel, type VerifyResult, verify } from '../../src/workflows/verify.ts';
 import {
+  ARCHIVE_ID,
   type BuiltArchive,
   buildArchive,
   OTHER_ARCHIVE_ID,
@@ -23,6 +25,12 @@ async function look(archive: BuiltArchive, level: VerifyLevel = 'data'): Promise
 /** What was found, without the messages. */
 function short(findings: readonly Finding[]) {
   return findings.map(({ code, object, offset }) => ({ code, object, offset }));
+}
+
+/** Header fields of "ONE\ntwo\n", in place of "one\ntwo\n": right by themselves, wrong for the payload. */
+function otherPayload() {
+  const payload = sha256('ONE\ntwo\n');
+  return { sha256: payload, chain: nextChain(firstChain(ARCHIVE_ID), 0, 8, payload) };
 }
 
 describe('a healthy archive', () => {
@@ -115,6 +123,31 @@ describe('damage', () => {
     expect(findings[0]?.code).toBe('RIG_CHECKSUM_MISMATCH');
     expect([batchKey(8), batchKey(19)]).toContain(findings[0]?.object);
     expect(recoverable[0]?.to).toBeLessThan(LINES.length);
+  });
+
+  test.each([
+    [
+      'that claims to be of another archive',
+      { archive: OTHER_ARCHIVE_ID },
+      'RIG_CHECKSUM_MISMATCH',
+      'headers',
+    ],
+    ['whose payload has another SHA-256', otherPayload(), 'RIG_CHECKSUM_MISMATCH', 'data'],
+    ['that miscounts its records', { records: 5 }, 'RIG_RECORD_MALFORMED', 'replay'],
+  ] as const)('a batch %s is found, at the level that looks', async (_, changes, code, level) => {
+    const archive = await lineArchive({ claimedBatches: undefined, cuts: [8] });
+    await overwrite(archive.store, batchKey(0), withHeader(objectBytes(archive, batchKey(0)), changes));
+    expect(short((await look(archive, level)).findings)).toEqual([{ code, object: batchKey(0), offset: 0 }]);
+    const before = VERIFY_LEVELS[VERIFY_LEVELS.indexOf(level) - 1] ?? 'list';
+    expect((await look(archive, before)).findings).toEqual([]);
+  });
+
+  test('a batch that reaches into the next one is found there', async () => {
+    const archive = await lineArchive();
+    const other = await lineArchive({ cuts: [13, 34], format: 'bytes' });
+    await overwrite(archive.store, batchKey(0), objectBytes(other, batchKey(0)));
+    const { findings } = await look(archive, 'headers');
+    expect(short(findings)).toEqual([{ code: 'RIG_CHAIN_GAP', object: batchKey(8), offset: 8 }]);
   });
 
   test('a whole history that is not the one the last writer saw is found by its chain', async () => {
