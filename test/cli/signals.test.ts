@@ -84,6 +84,7 @@ describe('the first signal', () => {
     world.signal('SIGINT');
     world.signal('SIGINT');
     expect(await world.clock.runUntil(ended)).toEqual({ exitCode: 130, atOnce: false });
+    expect(world.stdout.text).toMatch(/^pushed 120 B/);
   });
 });
 
@@ -100,6 +101,28 @@ describe('the second signal', () => {
     expect(await world.clock.runUntil(ended)).toEqual({ exitCode: 143, atOnce: true });
     await world.clock.advance(60_000);
     expect([world.stdout.text, world.stderr.text]).toEqual(before);
+  });
+
+  it('waits a second for what is under way to clean up, and still writes nothing', async () => {
+    const world = await worldWithArchive();
+    let cleanedUp = false;
+    world.wrapStore = (store) => {
+      const scripted = new ScriptedStore(store);
+      scripted.script.list = async () => {
+        await world.clock.sleep(2_500);
+        cleanedUp = true;
+      };
+      return scripted;
+    };
+    const ended = world.start('ls');
+    await world.clock.advance(1_000);
+    world.signal('SIGINT');
+    await world.clock.advance(1_000);
+    const before = world.stderr.text;
+    world.signal('SIGINT');
+    expect(await world.clock.runUntil(ended)).toMatchObject({ exitCode: 130 });
+    expect(cleanedUp).toBe(true);
+    expect([world.stdout.text, world.stderr.text]).toEqual(['', before]);
   });
 });
 
