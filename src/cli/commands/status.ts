@@ -12,7 +12,7 @@ export const statusCommand: CommandDefinition = {
   description:
     'Shows the durable offset, how much is stored, when the journal was observed, who wrote last, and the offsets ' +
     'that a restore can give. It reads the listing and a few headers, and proves nothing: that is what verify is for.',
-  examples: ['rigctl status --archive s3://backups/app', 'rigctl status --json | jq .durable'],
+  examples: ['rigctl status --archive s3://backups/app', 'rigctl status --json | tail -n 1 | jq .durable'],
   failures: ['not-found', 'denied', 'unavailable', 'data', 'local'],
   whenInterrupted: 'ending',
   declare(command, start) {
