@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readCatalog } from '../../src/archive/catalog.ts';
 import { chainAfter, chainStart } from '../../src/archive/chain.ts';
 import { batchKey } from '../../src/archive/layout.ts';
-import { needHead, type PayloadChunk, readBatches } from '../../src/archive/reader.ts';
+import { needHead, type PayloadChunk, readBatches, readHeads } from '../../src/archive/reader.ts';
 import { MIB } from '../../src/kernel/size.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { ARCHIVE_ID, buildArchive, objectBytes, overwrite, withHeader } from '../support/archive-builder.ts';
@@ -46,6 +46,28 @@ describe('reading batches', () => {
       code: 'RIG_CHECKSUM_MISMATCH',
       details: { object: batchKey(0), offset: 0 },
     });
+  });
+
+  test('reads every body to its end, so that its connection can be used again', async () => {
+    const { store } = await lineArchive();
+    let [opened, ended] = [0, 0];
+    async function* watch(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      yield* body;
+      ended += 1;
+    }
+    const watched: Store = {
+      ...store,
+      capabilities: store.capabilities,
+      async get(key, options) {
+        const object = await store.get(key, options);
+        opened += 1;
+        return object && { ...object, body: watch(object.body) };
+      },
+    };
+    const { batches } = await readCatalog(store);
+    await collect(readHeads(watched, batches, chainStart(ARCHIVE_ID)));
+    await collect(readBatches(watched, batches, chainStart(ARCHIVE_ID)));
+    expect([opened, ended]).toEqual([6, 6]);
   });
 
   test('has no more under way than it may hold', async () => {

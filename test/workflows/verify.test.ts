@@ -86,8 +86,8 @@ describe('damage', () => {
     await overwrite(archive.store, batchKey(8), one);
     const { findings, recoverable } = await look(archive, 'headers');
     expect(short(findings)).toEqual([
-      { code: 'RIG_CHECKSUM_MISMATCH', object: batchKey(0), offset: 8 },
-      { code: 'RIG_CHECKSUM_MISMATCH', object: batchKey(8), offset: 0 },
+      { code: 'RIG_CHECKSUM_MISMATCH', object: batchKey(0), offset: 0 },
+      { code: 'RIG_CHECKSUM_MISMATCH', object: batchKey(8), offset: 8 },
     ]);
     expect(recoverable).toEqual([{ from: 0, to: 0 }]);
   });
@@ -220,6 +220,24 @@ describe('damage', () => {
     expect(short(findings)).toEqual([{ code: 'RIG_RECORD_TORN', object: batchKey(8), offset: 19 }]);
   });
 
+  test('the replay restores once more, and finds what breaks then', async () => {
+    const archive = await lineArchive();
+    let reads = 0;
+    const context = testContext({
+      ...archive.store,
+      list: archive.store.list.bind(archive.store),
+      get: async (key, options) => {
+        reads += key === batchKey(8) ? 1 : 0;
+        if (key === batchKey(8) && reads === 2) {
+          await overwrite(archive.store, key, 'rubbish');
+        }
+        return archive.store.get(key, options);
+      },
+    });
+    const { findings } = await verify(context, { level: 'replay', against: undefined });
+    expect(short(findings)).toEqual([{ code: 'RIG_CHECKSUM_MISMATCH', object: batchKey(8), offset: 8 }]);
+  });
+
   test('trouble with the store is not damage', async () => {
     const archive = await lineArchive();
     const context = testContext({
@@ -335,6 +353,13 @@ describe('against a local journal', () => {
     const first = [19, 8, 0].find((start) => start <= index) ?? 0;
     expect(short(findings)).toEqual([{ code: 'RIG_DIVERGED', object: batchKey(first), offset: index }]);
     expect(warnings).toEqual([]);
+  });
+
+  test('of several different bytes in a batch the first is named, once', async () => {
+    const journal = Buffer.from(LINES);
+    journal.fill('x', 20, 30);
+    const { findings } = await compare(journal);
+    expect(short(findings)).toEqual([{ code: 'RIG_DIVERGED', object: batchKey(19), offset: 20 }]);
   });
 
   test('a missing journal is refused', async () => {
