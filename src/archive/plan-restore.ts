@@ -124,7 +124,7 @@ export function refused(error: RigError, recoverable: readonly Range[]): RigErro
   });
 }
 
-export function showRanges(ranges: readonly Range[]): string {
+function showRanges(ranges: readonly Range[]): string {
   return ranges.map(({ from, to }) => `offsets ${showOffset(from)} to ${showOffset(to)}`).join(' and ');
 }
 
