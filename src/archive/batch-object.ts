@@ -1,6 +1,7 @@
 import type { Hash } from 'node:crypto';
 import { crc32 } from '../kernel/digest.ts';
 import { isRigError } from '../kernel/errors.ts';
+import { showOffset } from '../kernel/offset.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { type BatchHeader, decodeHeader, HEADER_LIMIT_BYTES } from './batch-header.ts';
 import { CODECS, type Codec, LOCATE_BYTES } from './codec.ts';
@@ -158,9 +159,7 @@ function lengthOf(header: BatchHeader, location: { readonly framesStart: number 
 function checkName(key: string, header: BatchHeader): void {
   const meaning = meaningOf(key);
   if (meaning.kind !== 'batch' || meaning.first !== header.first) {
-    throw damaged(key, `its header says that it starts at offset ${header.first}`, {
-      details: { offset: header.first },
-    });
+    throw damaged(key, `its header says that it starts at offset ${showOffset(header.first)}`);
   }
 }
 
