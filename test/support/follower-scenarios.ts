@@ -66,6 +66,8 @@ export function describeFollowers(newArchive: () => Promise<ArchivePlace>): void
       exitCode: 11,
       result: { ok: false, exitCode: 11, error: { code: 'RIG_DIVERGED', kind: 'conflict' } },
     });
+    // It has looked before it claimed anything, or the first one would have to end as well.
+    expect(await scene.writer()).toMatchObject({ epoch: 1, pid: first.pid });
     await first.waitFor(durableAt(await mine.append()));
     expect(await first.end()).toMatchObject({ exitCode: 143, result: { durable: await mine.size() } });
     expect(await scene.archived()).toEqual(mine.content());
@@ -171,6 +173,11 @@ class Scene {
 
   push(journal: GrowingJournal, ...args: string[]): Promise<Ended> {
     return rigctl(this.#args('push', journal.path, ...args), this.#archive);
+  }
+
+  /** Who claimed the archive last. */
+  async writer(): Promise<unknown> {
+    return (await rigctl(this.#args('status'), this.#archive)).result['writer'];
   }
 
   /** Verifies the archive, and gives what a restore of the latest gives. */
