@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * unit: pure and in-process, seconds. e2e: runs the built program (`npm run build` first). s3: needs a
- * real S3 server, which `npm run test:s3` starts or takes from RIGCTL_TEST_S3_ENDPOINT.
+ * unit: pure and in-process, seconds. e2e: runs the built program (`npm run build` first). large: the same with a
+ * journal of 1 GiB, or of RIGCTL_TEST_LARGE_BYTES (`64MiB`). s3: needs a real S3 server, which `npm run test:s3` starts
+ * or takes from RIGCTL_TEST_S3_ENDPOINT.
  */
 export default defineConfig({
   test: {
@@ -11,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/s3/**', 'test/bench/**'],
+          exclude: ['test/e2e/**', 'test/large/**', 'test/s3/**', 'test/bench/**'],
           testTimeout: 60_000,
         },
       },
@@ -21,6 +22,15 @@ export default defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           testTimeout: 180_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'large',
+          include: ['test/large/**/*.test.ts'],
+          testTimeout: 900_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
         },
       },
       {

@@ -7,6 +7,11 @@ console.log(
   `left out: ${s3Files.length} test files against a real S3 server; run them with: npm run test:s3`,
 );
 
+const largeFiles = readdirSync('test/large').filter((name) => name.endsWith('.test.ts'));
+console.log(
+  `left out: ${largeFiles.length} test files with a journal of 1 GiB; run them with: npm run test:large`,
+);
+
 if (!isInstalled('redis-server')) {
   console.log(
     'left out: the tests with a real Redis; run them with: apt-get install redis-server && npm test',
