@@ -105,7 +105,10 @@ class Run {
         return CLOSED_PIPE_STATUS;
       }
       const failure = toRigError(error);
-      this.#outputs.stderr.post(`error: ${failure.message}\n`);
+      if (failure !== outcome.error) {
+        const hint = failure.hint === undefined ? '' : `hint: ${failure.hint}\n`;
+        this.#outputs.stderr.post(`error: ${failure.message}\n${hint}`);
+      }
       return outcome.error === undefined ? exitStatusOf(failure, undefined) : exitCode;
     }
   }

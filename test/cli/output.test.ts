@@ -87,7 +87,19 @@ describe('a disk that is full behind stdout', () => {
     const world = await worldWithArchive();
     world.stdout.failure = systemError('ENOSPC', 'write', 'stdout');
     expect(await world.clock.runUntil(world.start('status'))).toMatchObject({ exitCode: 15 });
-    expect(world.stderr.text).toContain('error: cannot write to stdout: ENOSPC');
+    expect(world.stderr.text).toMatch(/^error: cannot write to stdout: ENOSPC.*\nhint: make room .*\n$/);
+  });
+
+  it('is told once by a restore to it, as JSON where that is asked for', async () => {
+    const world = await worldWithArchive();
+    world.stdout.failure = systemError('ENOSPC', 'write', 'stdout');
+    const restore = world.start('restore', '--to', '-', '--quiet');
+    expect(await world.clock.runUntil(restore)).toMatchObject({ exitCode: 15 });
+    expect(world.stderr.text).toMatch(/^error: cannot write to stdout: ENOSPC.*\nhint: make room .*\n$/);
+    world.renewOutputs();
+    world.stdout.failure = systemError('ENOSPC', 'write', 'stdout');
+    await world.clock.runUntil(world.start('restore', '--to', '-', '--quiet', '--json'));
+    expect(world.stderr.json).toMatchObject([{ type: 'result', error: { code: 'RIG_LOCAL_IO' } }]);
   });
 });
 

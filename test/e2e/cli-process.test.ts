@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/kernel/clock.ts';
 
 const RIGCTL = fileURLToPath(new URL('../../bin/rigctl.js', import.meta.url));
 
@@ -68,6 +69,17 @@ describe('a listing of more than 5 MiB', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ type: 'result', ok: true, entries: count });
   });
 
+  it('arrives whole at a reader slower than the program', async () => {
+    const child = start('ls', '--json', '--archive', `file:${archive}`);
+    let lines = 0;
+    for await (const chunk of child.stdout ?? expect.fail('it has a stdout')) {
+      lines += String(chunk).split('\n').length - 1;
+      await systemClock.sleep(5);
+    }
+    expect(lines).toBe(count + 1);
+    expect(await exitOf(child)).toEqual([0, null]);
+  });
+
   it('ends promptly and without a trace when its reader goes away', () => {
     const { stdout, stderr } = bash(
       `rigctl ls --archive 'file:${archive}' | head -n 1; echo "\${PIPESTATUS[0]}"`,
@@ -119,6 +131,18 @@ describe('stdout', () => {
   it('on a full disk is an error with status 15', () => {
     const { stderr, status } = bash('rigctl status >/dev/full');
     expect(stderr).toMatch(/^error: cannot write to stdout: ENOSPC/);
+    expect(status).toBe(15);
+  });
+
+  it('with a reader that wants ten bytes of a journal is let go without a trace', () => {
+    const { stdout, stderr } = bash(`rigctl restore --quiet --to - | head -c 10; echo " \${PIPESTATUS[0]}"`);
+    expect(stdout).toBe('xxxxxxxxxx 141\n');
+    expect(stderr).toBe('');
+  });
+
+  it('on a full disk ends a restore with status 15', () => {
+    const { stderr, status } = bash('rigctl restore --quiet --to - >/dev/full');
+    expect(stderr).toMatch(/^error: cannot write to stdout: ENOSPC.*\nhint: make room .*\n$/);
     expect(status).toBe(15);
   });
 

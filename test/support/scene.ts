@@ -29,6 +29,8 @@ export interface Said {
 }
 
 export interface Running {
+  /** Resolves when it reports that it is at work, in JSON, or has ended. */
+  readonly atWork: Promise<unknown>;
   readonly ended: Promise<Said>;
   signal(name: 'SIGINT' | 'SIGTERM'): void;
 }
@@ -75,7 +77,12 @@ export class Scene {
     const env = { PATH: process.env['PATH'], HOME: this.directory, RIGCTL_ARCHIVE: this.#archive };
     const child = spawn(command, args, { cwd: this.directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const all = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
+    const atWork = new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk) => /"type":"(durable|progress)"/.test(`${chunk}`) && resolve());
+      child.stdout.on('end', resolve);
+    });
     return {
+      atWork,
       ended: all.then(([stdout, stderr]) => ({ exitCode: child.exitCode, stdout, stderr })),
       signal: (name) => child.kill(name),
     };

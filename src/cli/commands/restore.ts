@@ -72,6 +72,9 @@ async function runRestore(session: Session, flags: RestoreFlags): Promise<Outcom
     force,
     target: targetOf(to, session),
   });
+  if (to === STDOUT) {
+    await session.stdout.flush(); // what has not left the program may still fail
+  }
   return { fields: { ...result }, lines: linesOf(result) };
 }
 
