@@ -1,6 +1,5 @@
 import { watch } from 'node:fs';
 import * as fs from 'node:fs/promises';
-import { dirname } from 'node:path';
 
 /**
  * The part of a file system that rigctl uses. It comes in from outside, so that a simulation can lose what was not
@@ -185,22 +184,3 @@ function toFileStat(
 }
 
 export const nodeFileSystem: FileSystem = new NodeFileSystem();
-
-/** Makes a directory and its missing parents, and makes each new name survive a power loss. Exists: fine. */
-export async function makeDirectories(fileSystem: FileSystem, path: string, mode: number): Promise<void> {
-  if ((await fileSystem.stat(path)) !== undefined) {
-    return;
-  }
-  const parent = dirname(path);
-  if (parent !== path) {
-    await makeDirectories(fileSystem, parent, mode);
-  }
-  try {
-    await fileSystem.makeDirectory(path, mode);
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) {
-      throw error;
-    }
-  }
-  await fileSystem.syncDirectory(parent);
-}
