@@ -33,5 +33,6 @@ function event(random: Random, sequence: number): string {
   const text = Array.from({ length: words }, () => WORDS[pick(WORDS.length)]).join(' ');
   const action = ACTIONS[pick(ACTIONS.length)];
   const [customer, cents, token] = [pick(1e6), pick(1e5), pick(2 ** 32)];
-  return `{"sequence":${sequence},"action":"${action}","customer":${customer},"cents":${cents},"token":${token},"text":"${text}"}\n`;
+  const numbers = `"customer":${customer},"cents":${cents},"token":${token}`;
+  return `{"sequence":${sequence},"action":"${action}",${numbers},"text":"${text}"}\n`;
 }
