@@ -135,6 +135,11 @@ describe('a listing', () => {
     expect(fake.requests[0]?.query.get('prefix')).toBe('my arçiv+/');
   });
 
+  it('leaves a key encoded that is no text', async () => {
+    await serve((_, response) => respond(response, 200, page(['prefix/%FF', 'prefix/LOG/1'])));
+    expect(await keysOf(store)).toEqual(['%FF', 'LOG/1']);
+  });
+
   it('is refused when it is out of order, or cut without a way to go on', async () => {
     const bodies = [
       page(['prefix/b', 'prefix/a']),

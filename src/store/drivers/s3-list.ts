@@ -67,6 +67,11 @@ function requireOrder(previous: string, key: string): void {
   }
 }
 
+/** A key that is not UTF-8 is not ours: it stays encoded, and is a stray. */
 function decodeKey(encoded: string): string {
-  return decodeURIComponent(encoded.replaceAll('+', ' '));
+  try {
+    return decodeURIComponent(encoded.replaceAll('+', ' '));
+  } catch {
+    return encoded;
+  }
 }
