@@ -55,6 +55,7 @@ export async function readClaim(
   const { owner, mode, host, pid, startedAt, durable, chain, descriptor } = value;
   if (
     value['epoch'] !== epoch ||
+    !isOffset(epoch + 1) || // there must be one for the next writer
     typeof owner !== 'string' ||
     (mode !== 'once' && mode !== 'follow') ||
     typeof host !== 'string' ||

@@ -19,14 +19,12 @@ export function damaged(
 
 /** An object written by a later version of rigctl. */
 export function fromTheFuture(key: string, version: unknown): RigError {
-  return new RigError(
-    'RIG_VERSION_UNKNOWN',
-    `${key} has version ${String(version)}, this rigctl reads version 1`,
-    {
-      hint: 'use a newer rigctl to read this archive',
-      details: { object: key },
-    },
-  );
+  // Anything may stand there, also what cannot be made into text.
+  const found = typeof version === 'number' ? `version ${version}` : 'a version that is no number';
+  return new RigError('RIG_VERSION_UNKNOWN', `${key} has ${found}, this rigctl reads version 1`, {
+    hint: 'use a newer rigctl to read this archive',
+    details: { object: key },
+  });
 }
 
 /** Offsets that no batch holds although batches after them exist, or although a writer saw them stored. */

@@ -44,9 +44,15 @@ class SystemClock implements Clock {
 
 export const systemClock: Clock = new SystemClock();
 
-/** RFC 3339 in UTC with milliseconds: `2026-11-21T10:32:07.000Z`. */
+/** What RFC 3339 can write: the years 0000 to 9999. */
+const [FIRST_TIME_MS, LAST_TIME_MS] = [-62_167_219_200_000, 253_402_300_799_999];
+
+/**
+ * RFC 3339 in UTC with milliseconds: `2026-11-21T10:32:07.000Z`. Of a time that it cannot write, which a broken
+ * clock or a damaged file may give, the nearest that it can.
+ */
 export function formatTime(unixMs: number): string {
-  return new Date(unixMs).toISOString();
+  return new Date(Math.min(Math.max(unixMs, FIRST_TIME_MS), LAST_TIME_MS)).toISOString();
 }
 
 /**
