@@ -126,8 +126,8 @@ function findFrameProblem(frames: readonly FrameEntry[], bytes: number): string 
     if (frameBytes < 1 || frameBytes > FRAME_LIMIT_BYTES || storedCrc32 > 0xffff_ffff) {
       return 'a frame is out of bounds';
     }
-    // Incompressible data grows a little; a frame that claims more would make a reader allocate for nothing.
-    if (storedBytes < 1 || storedBytes > 2 * FRAME_LIMIT_BYTES) {
+    // Incompressible data grows a little; a frame that claims more would make a reader hold what it does not need.
+    if (storedBytes < 1 || storedBytes > 2 * frameBytes + KIB) {
       return 'a frame is stored longer than it can be';
     }
     total += frameBytes;

@@ -7,9 +7,13 @@ export interface Catalog {
   readonly batches: readonly ListedBatch[];
   readonly snapshots: readonly ListedSnapshot[];
   readonly writers: readonly ListedWriter[];
-  /** What rigctl did not write. */
+  /** What rigctl did not write: the first hundred, because they may be many and their keys long. */
   readonly strays: readonly ListedObject[];
+  /** All of them. */
+  readonly strayCount: number;
 }
+
+const STRAYS_LIMIT = 100;
 
 export interface ListedBatch {
   readonly key: string;
@@ -68,6 +72,7 @@ class CatalogBuilder implements Catalog {
   readonly snapshots: ListedSnapshot[] = [];
   readonly writers: ListedWriter[] = [];
   readonly strays: ListedObject[] = [];
+  strayCount = 0;
 
   add(object: ListedObject): void {
     const { key, sizeBytes: storedBytes, modifiedAtMs } = object;
@@ -83,7 +88,10 @@ class CatalogBuilder implements Catalog {
         this.writers.push({ key, epoch: meaning.epoch });
         break;
       case 'stray':
-        this.strays.push(object);
+        this.strayCount += 1;
+        if (this.strays.length < STRAYS_LIMIT) {
+          this.strays.push(object);
+        }
         break;
     }
   }

@@ -128,9 +128,13 @@ class Verification {
     return stored ?? copy;
   }
 
-  async #judgeNames({ batches, snapshots, writers, strays }: Catalog): Promise<void> {
+  async #judgeNames({ batches, snapshots, writers, strays, strayCount }: Catalog): Promise<void> {
     for (const { key } of strays) {
       this.#warn('stray-object', key, `${key} is not rigctl's; it is left alone`);
+    }
+    if (strayCount > strays.length) {
+      const more = `and ${strayCount - strays.length} more that are not rigctl's`;
+      this.#warnings.add({ code: 'stray-object', object: null, offset: null, message: more });
     }
     if (batches.length > 0 && writers.length === 0) {
       this.#warn(
