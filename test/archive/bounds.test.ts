@@ -30,15 +30,16 @@ function emptyStore(): ScriptedStore {
   return new ScriptedStore(openMemoryStore(createMemoryNamespace(), new SimulatedClock()));
 }
 
-/** A store of objects that begin as given and never end, and how much of them was read. */
+/** A store of objects that begin as given and go on far beyond anything that may be read of them. */
 function endless(start: Uint8Array, sizeBytes = 2 ** 40) {
   const store = emptyStore();
   const read = { bytes: 0 };
   async function* body(): AsyncGenerator<Uint8Array> {
-    for (let chunk = start; ; chunk = Buffer.alloc(64 * KIB, ' ')) {
+    for (let chunk = start; read.bytes < start.length + 8 * MIB; chunk = Buffer.alloc(64 * KIB, ' ')) {
       read.bytes += chunk.length;
       yield chunk;
     }
+    throw new Error('it was read on and on');
   }
   store.script.get = async () => ({ sizeBytes, modifiedAtMs: 0, version: '', body: body() });
   return { store, read };
