@@ -1,8 +1,10 @@
+import type { RetryPolicy } from '../kernel/attempts.ts';
 import { formatTime } from '../kernel/clock.ts';
 import { RigError } from '../kernel/errors.ts';
 import { KIB } from '../kernel/size.ts';
 import { bodyOf, readWhole } from '../store/body.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
+import { createOnce } from './create-once.ts';
 import { damaged, fromTheFuture } from './damage.ts';
 import { type JsonObject, parseJsonObject } from './json.ts';
 import { DESCRIPTOR_KEY } from './layout.ts';
@@ -68,15 +70,14 @@ export interface NewArchive {
 
 /**
  * Writes the descriptor of a new archive, unless another first push was faster: whatever the store answers, what is
- * read back counts. The caller has seen that the prefix is empty. May be repeated.
- * @throws RigError RIG_STORE_UNAVAILABLE when the store neither confirms it nor gives one back.
+ * read back counts. The caller has seen that the prefix is empty. Tries as long as the policy says. May be repeated.
  */
 export async function createDescriptor(
   store: Store,
-  wanted: NewArchive,
-  options: CallOptions = {},
+  { id, format, unit, journal, createdAtMs }: NewArchive,
+  policy: RetryPolicy,
+  signal: AbortSignal,
 ): Promise<Descriptor> {
-  const { id, format, unit, journal, createdAtMs } = wanted;
   const descriptor: Descriptor = {
     version: 1,
     id,
@@ -85,19 +86,12 @@ export async function createDescriptor(
     journal,
     createdAt: formatTime(createdAtMs),
   };
-  let failure: unknown;
-  try {
-    await store.put(DESCRIPTOR_KEY, bodyOf(JSON.stringify(descriptor)), { ...options, if: 'absent' });
-    return descriptor;
-  } catch (error) {
-    options.signal?.throwIfAborted();
-    failure = error;
-  }
-  const present = await readDescriptor(store, options);
-  if (present === undefined) {
-    throw failure;
-  }
-  return present;
+  const creation = {
+    key: DESCRIPTOR_KEY,
+    body: bodyOf(JSON.stringify(descriptor)),
+    read: () => readDescriptor(store, { signal }),
+  };
+  return (await createOnce(store, creation, policy, signal)) ?? descriptor;
 }
 
 /** There are objects of an archive, and no descriptor. */

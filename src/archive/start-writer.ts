@@ -5,6 +5,7 @@ import type { Reporter } from '../kernel/report.ts';
 import type { Store } from '../store/contract.ts';
 import { type Claim, claimBody, readClaim, showClaim, type WriterMode } from './claim.ts';
 import { compareWithJournal } from './compare.ts';
+import { createOnce } from './create-once.ts';
 import { writerKey } from './layout.ts';
 import type { LocalJournal } from './local-journal.ts';
 import { fencedBy, Lookout } from './lookout.ts';
@@ -102,32 +103,13 @@ async function claimEpoch(survey: Survey, options: StartOptions): Promise<Claime
 }
 
 /** Puts a claim until the epoch has an owner, and gives that one's claim. */
-async function putClaim(claim: Claim, options: StartOptions): Promise<Claim> {
-  const { store, policy, signal } = options;
-  const key = writerKey(claim.epoch);
-  const attempts = new Attempts(`put ${key}`, policy, signal);
-  for (;;) {
-    let failure: unknown;
-    try {
-      await store.put(key, claimBody(claim), { if: 'absent', signal });
-      return claim;
-    } catch (error) {
-      signal.throwIfAborted();
-      failure = error;
-    }
-    if (!isRigError(failure, 'RIG_OBJECT_EXISTS') && !(isRigError(failure) && failure.retryable)) {
-      throw failure;
-    }
-    const read = await readClaim(store, claim.epoch, { signal });
-    if (read !== undefined) {
-      return read.claim;
-    }
-    await attempts.pauseAfter(
-      isRigError(failure, 'RIG_OBJECT_EXISTS')
-        ? new RigError('RIG_STORE_UNAVAILABLE', `${key} exists and cannot be read`, { cause: failure })
-        : failure,
-    );
-  }
+async function putClaim(claim: Claim, { store, policy, signal }: StartOptions): Promise<Claim> {
+  const creation = {
+    key: writerKey(claim.epoch),
+    body: claimBody(claim),
+    read: async () => (await readClaim(store, claim.epoch, { signal }))?.claim,
+  };
+  return (await createOnce(store, creation, policy, signal)) ?? claim;
 }
 
 /** The claim is stored, so the same put must be refused now; a store that takes it would let two writers mix. */

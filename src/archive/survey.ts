@@ -1,3 +1,4 @@
+import type { RetryPolicy } from '../kernel/attempts.ts';
 import type { Sha256 } from '../kernel/digest.ts';
 import { RigError } from '../kernel/errors.ts';
 import type { Offset } from '../kernel/offset.ts';
@@ -90,9 +91,11 @@ export async function openForPush(
   store: Store,
   newArchive: NewArchive,
   wantedFormat: string | undefined,
-  options: CallOptions = {},
+  policy: RetryPolicy,
+  signal: AbortSignal,
 ): Promise<Descriptor> {
-  const descriptor = (await readDescriptor(store, options)) ?? (await openNew(store, newArchive, options));
+  const descriptor =
+    (await readDescriptor(store, { signal })) ?? (await openNew(store, newArchive, policy, signal));
   if (wantedFormat !== undefined && wantedFormat !== descriptor.format) {
     throw new RigError(
       'RIG_CONFIG_INVALID',
@@ -103,16 +106,36 @@ export async function openForPush(
   return descriptor;
 }
 
-async function openNew(store: Store, newArchive: NewArchive, options: CallOptions): Promise<Descriptor> {
-  if (await isEmptyPlace(store, options)) {
-    return createDescriptor(store, newArchive, options);
-  }
-  // Somebody else's first push may have written it since it was read.
-  return (await readDescriptor(store, options)) ?? explainMissing(store, options);
+async function openNew(
+  store: Store,
+  newArchive: NewArchive,
+  policy: RetryPolicy,
+  signal: AbortSignal,
+): Promise<Descriptor> {
+  return (await isEmptyPlace(store, { signal }))
+    ? createDescriptor(store, newArchive, policy, signal)
+    : readAgain(store, { signal });
 }
 
-/** The descriptor of an archive to read. */
+/**
+ * The descriptor of an archive to read. May be repeated.
+ * @throws RigError RIG_ARCHIVE_NOT_FOUND, RIG_DESCRIPTOR_LOST, RIG_CONFIG_INVALID when the place holds something else
+ */
 export async function openForReading(store: Store, options: CallOptions = {}): Promise<Descriptor> {
+  const descriptor = await readDescriptor(store, options);
+  if (descriptor !== undefined) {
+    return descriptor;
+  }
+  if (await isEmptyPlace(store, options)) {
+    throw new RigError('RIG_ARCHIVE_NOT_FOUND', `there is no archive at ${store.url}`, {
+      hint: 'check --archive, or make it with "rigctl push"',
+    });
+  }
+  return readAgain(store, options);
+}
+
+/** The place is not empty, and there was no descriptor: a first push may have written it since it was read. */
+async function readAgain(store: Store, options: CallOptions): Promise<Descriptor> {
   return (await readDescriptor(store, options)) ?? explainMissing(store, options);
 }
 
@@ -122,11 +145,6 @@ async function explainMissing(store: Store, options: CallOptions): Promise<never
   const { batches, snapshots, writers } = catalog;
   if (batches.length + snapshots.length + writers.length > 0) {
     throw descriptorLost(writers.at(-1)?.key);
-  }
-  if (await isEmptyPlace(store, options)) {
-    throw new RigError('RIG_ARCHIVE_NOT_FOUND', `there is no archive at ${store.url}`, {
-      hint: 'check --archive, or make it with "rigctl push"',
-    });
   }
   throw new RigError('RIG_CONFIG_INVALID', `${store.url} holds objects and is not an archive`, {
     hint: 'give an empty prefix of its own to the archive',

@@ -8,6 +8,7 @@ import type { BatchHeader } from './batch-header.ts';
 import { readStored, type StoredBatch } from './batch-object.ts';
 import { readClaim } from './claim.ts';
 import { checkPayload, diverged, findCommonEnd, localBehind } from './compare.ts';
+import { goneAgain } from './create-once.ts';
 import { damaged } from './damage.ts';
 import { batchKey } from './layout.ts';
 import { hashLocal, type LocalJournal } from './local-journal.ts';
@@ -115,10 +116,7 @@ export class Writer {
       signal.throwIfAborted();
       if (isRigError(error, 'RIG_OBJECT_EXISTS')) {
         // Only if it is gone when it is read does this go on to another attempt.
-        const failure = new RigError('RIG_STORE_UNAVAILABLE', `${key} exists and cannot be read`, {
-          cause: error,
-        });
-        return { stored: false, failure };
+        return { stored: false, failure: goneAgain(key, error) };
       }
       if (isRigError(error) && error.retryable) {
         return { stored: false, failure: error };

@@ -150,7 +150,7 @@ export class Appending {
     this.#context.report({
       type: 'progress',
       phase: 'pushing',
-      doneBytes: this.#writer.durable - start,
+      doneBytes: Math.min(this.#writer.durable, goal) - start,
       totalBytes: goal - start,
     });
   }

@@ -55,9 +55,15 @@ export class BatchSource {
     return this.#options.journal.seenEnd - first >= this.#targetBytes;
   }
 
-  /** The next batch of what has been seen below `seenEnd`. Undefined: no whole record lies there. */
+  /**
+   * The next batch of what has been seen below `seenEnd`. Undefined: no whole record lies there. Another writer may
+   * have stored more than that already.
+   */
   async next({ first, prev }: Position, seenEnd: Offset): Promise<SealedBatch | undefined> {
     const { journal, format, archive, epoch, compression } = this.#options;
+    if (first >= seenEnd) {
+      return undefined;
+    }
     await journal.checkRead();
     const { end, records } = await findCut(journal, format, first, seenEnd, {
       targetBytes: this.#targetBytes,

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import type { Claim } from '../archive/claim.ts';
 import { compareWithJournal } from '../archive/compare.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
 import { ArchiveMoved } from '../archive/lookout.ts';
@@ -166,29 +167,38 @@ class Push {
       journal: basename(this.#options.journal),
       createdAtMs: clock.wallMs(),
     };
-    return openForPush(store, newArchive, this.#options.format, { signal });
+    return openForPush(store, newArchive, this.#options.format, this.#policy(), signal);
   }
 
   /** Looks at the archive and makes sure that the journal goes on from it. Writes nothing. */
   async #survey(descriptor: Descriptor): Promise<Survey> {
-    const { store, report, stop: signal } = this.#context;
+    const { store, stop: signal } = this.#context;
     const survey = await surveyArchive(store, descriptor, { signal });
     const { tail, catalog, newestClaim } = survey;
     if (tail.last !== undefined) {
       await compareWithJournal(store, catalog.batches, tail.last, this.#journal, { signal });
     }
     if (newestClaim !== undefined && newestClaim.durable > tail.durable) {
+      await this.#warnIfShorter(descriptor, newestClaim);
+    }
+    this.#totals.durable = tail.durable;
+    return survey;
+  }
+
+  /** Writers are listed last, so that one may know of batches that came after theirs were listed: look again. */
+  async #warnIfShorter(descriptor: Descriptor, claim: Claim): Promise<void> {
+    const { store, report, stop: signal } = this.#context;
+    const { tail } = await surveyArchive(store, descriptor, { signal });
+    if (claim.durable > tail.durable) {
       report({
         type: 'warning',
         code: 'archive-shorter-than-claim',
         message:
           `the archive ends at offset ${showOffset(tail.durable)}, ` +
-          `its writer of epoch ${newestClaim.epoch} saw it reach ${showOffset(newestClaim.durable)}`,
+          `its writer of epoch ${claim.epoch} saw it reach ${showOffset(claim.durable)}`,
         hint: 'find out what removed batches; they are pushed again now as far as the journal has them',
       });
     }
-    this.#totals.durable = tail.durable;
-    return survey;
   }
 
   async #hasWork(survey: Survey, format: JournalFormat): Promise<boolean> {
