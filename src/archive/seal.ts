@@ -38,7 +38,7 @@ export interface SealedBatch {
 }
 
 /** Frames compressed at a time; more than the machine has cores gains nothing and holds memory. */
-const FRAMES_UNDER_WAY = 3;
+const FRAMES_UNDER_WAY = 2;
 
 interface SealedFrame {
   readonly entry: FrameEntry;
@@ -47,7 +47,8 @@ interface SealedFrame {
 
 /**
  * Compresses and hashes a batch's payload: exactly `end - first` bytes in chunks of at most 4 MiB, each of which
- * becomes a frame and must not change afterwards. Holds the compressed bytes and a few chunks.
+ * becomes a frame. Takes the chunks over: their memory is given back as soon as they are compressed. Holds the
+ * compressed bytes and a few chunks.
  */
 export async function sealBatch(
   content: BatchContent,
@@ -63,7 +64,10 @@ export async function sealBatch(
     hash.update(chunk);
     payloadCrc32 = compression.name === 'gzip' ? crc32(chunk, payloadCrc32) : 0;
     bytes += chunk.length;
-    return { frameBytes: chunk.length, stored: await codec.compress(chunk, compression.level) };
+    const frameBytes = chunk.length;
+    const stored = await codec.compress(chunk, compression.level);
+    release(chunk);
+    return { frameBytes, stored };
   });
   const pieces: { frameBytes: number; stored: Uint8Array }[] = [];
   for await (const piece of compressed) {
@@ -90,6 +94,13 @@ export async function sealBatch(
   };
   const start = codec.wrapHeader(headerContent(encodeHeader(header)));
   return { header, body: bodyOf(start, ...frames.map((frame) => frame.stored)) };
+}
+
+/** Left to the garbage collector, a few dozen MiB of chunks would lie about before it comes. */
+function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) {
+    buffer.transfer(0);
+  }
 }
 
 /** `u32le CRC-32 of the JSON`, then the JSON. */

@@ -92,7 +92,8 @@ async function sealOne(plan: ArchivePlan, index: number, previous: BatchHeader |
 
 async function* chunksOf(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += chunkBytes) {
-    yield bytes.subarray(at, at + chunkBytes);
+    // A copy, because sealing takes it over.
+    yield Buffer.from(bytes.subarray(at, at + chunkBytes));
   }
 }
 
