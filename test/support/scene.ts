@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -42,6 +42,7 @@ export interface Running {
 export class Scene {
   readonly directory: string;
   readonly #archive: string;
+  readonly #children = new Set<ChildProcess>();
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -76,6 +77,7 @@ export class Scene {
     const [command = '', ...args] = [...through, process.execPath, PROGRAM, ...argv];
     const env = { PATH: process.env['PATH'], HOME: this.directory, RIGCTL_ARCHIVE: this.#archive };
     const child = spawn(command, args, { cwd: this.directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#children.add(child);
     const all = Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')]);
     const atWork = new Promise<void>((resolve) => {
       child.stdout.on('data', (chunk) => /"type":"(durable|progress)"/.test(`${chunk}`) && resolve());
@@ -100,6 +102,9 @@ export class Scene {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) {
+      child.kill('SIGKILL'); // does nothing to one that has ended
+    }
     await rm(this.directory, { recursive: true, force: true });
   }
 }
@@ -166,7 +171,7 @@ export function expectRefusalInJson(said: Said, { exitCode, code, message, hint 
   return result['error'] as ErrorWords;
 }
 
-export interface ErrorWords {
+interface ErrorWords {
   readonly message: string;
   readonly hint: string;
 }
