@@ -93,7 +93,19 @@ export async function sealBatch(
     observed,
   };
   const start = codec.wrapHeader(headerContent(encodeHeader(header)));
-  return { header, body: bodyOf(start, ...frames.map((frame) => frame.stored)) };
+  return { header, body: bodyOf(join([start, ...frames.map((frame) => frame.stored)])) };
+}
+
+/** One piece, which no store has to copy together; each part's memory is given back once it is in. */
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = Buffer.allocUnsafeSlow(parts.reduce((total, part) => total + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+    release(part);
+  }
+  return whole;
 }
 
 /** Left to the garbage collector, a few dozen MiB of chunks would lie about before it comes. */
