@@ -141,14 +141,14 @@ class Comparison {
   }
 
   /**
-   * Histories part once, so halving finds the first batch that differs, and its bytes tell where. A journal that was
-   * changed in one place only can hide it from halving, never from a walk over the batches that were compared.
+   * Halving finds the first batch up to which the chain is not the journal's: batches further on may be alike by chance.
+   * Its bytes tell where. An archive that lacks a batch hides it from halving, not from a look at the batches compared.
    */
   async #findDivergence(covered: number): Promise<RigError> {
     let [low, high] = [0, covered - 1];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      if (await this.#isSame(middle, middle + 1)) {
+      if (await this.#isSame(low, middle + 1)) {
         low = middle + 1;
       } else {
         high = middle;
