@@ -100,7 +100,7 @@ export class Interruption {
 
 function interrupted(signal: SignalName): RigError {
   return new RigError('RIG_INTERRUPTED', `interrupted by ${signal}`, {
-    hint: 'run it again: it goes on from what is stored',
+    hint: 'run it again; a push goes on from what is stored',
     details: { signal },
   });
 }

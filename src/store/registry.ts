@@ -4,7 +4,7 @@ import type { FileSystem } from '../kernel/filesystem.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Store } from './contract.ts';
 import { openFileStore } from './drivers/file.ts';
-import { createMemoryNamespace, type MemoryNamespace, openMemoryStore } from './drivers/memory.ts';
+import { type MemoryNamespace, openMemoryStore } from './drivers/memory.ts';
 
 /** What a store may need from outside. */
 export interface StoreEnvironment {
@@ -16,7 +16,7 @@ export interface StoreEnvironment {
   readonly endpointUrl?: string | undefined;
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
-  /** What `memory:` opens; default: a new, empty one. */
+  /** What `memory:` opens. Without it there is no such scheme: what it held would be gone with the process. */
   readonly memory?: MemoryNamespace | undefined;
 }
 
@@ -25,16 +25,16 @@ type OpenStore = (url: string, environment: StoreEnvironment) => Store | Promise
 /** One line a driver. What follows the scheme is the driver's to read. */
 const DRIVERS: Readonly<Record<string, OpenStore>> = {
   file: (url, environment) => openFileStore(pathOf(url), environment),
-  memory: (_url, { memory, clock }) => openMemoryStore(memory ?? createMemoryNamespace(), clock),
   s3: async (url, environment) => (await import('./drivers/s3.ts')).openS3Store(parse(url), environment),
 };
 
-/** The schemes that {@link openStore} knows. */
+/** The schemes that {@link openStore} knows, beside `memory:`. */
 export const STORE_SCHEMES: readonly string[] = Object.keys(DRIVERS);
 
 /**
  * Opens the store behind a URL. Nothing is created, and a place that is not there may only show at the first call.
- * @throws RigError RIG_CONFIG_INVALID for a URL that no store can be opened by; it is not repeated in the message where it
+ * @throws RigError RIG_CONFIG_INVALID for a URL that no store can be opened by; it is not repeated in the
+ * message where it
  * may hold a secret.
  */
 export async function openStore(url: string, environment: StoreEnvironment): Promise<Store> {
@@ -52,6 +52,9 @@ export async function openStore(url: string, environment: StoreEnvironment): Pro
         hint: `write file:${url === '' ? 'PATH' : url} for a directory, or s3://BUCKET/PREFIX`,
       },
     );
+  }
+  if (scheme === 'memory' && environment.memory !== undefined) {
+    return openMemoryStore(environment.memory, environment.clock);
   }
   const open = Object.hasOwn(DRIVERS, scheme) ? DRIVERS[scheme] : undefined;
   if (open === undefined) {

@@ -10,7 +10,7 @@ export type LsEntry =
   | ({ readonly kind: 'batch'; readonly key: string; readonly first: Offset } & Sized)
   | ({ readonly kind: 'snapshot'; readonly key: string; readonly at: Offset } & Sized)
   | { readonly kind: 'writer'; readonly key: string; readonly epoch: number }
-  | ({ readonly kind: 'stray'; readonly key: string } & Sized);
+  | ({ readonly kind: 'descriptor' | 'latest' | 'stray'; readonly key: string } & Sized);
 
 interface Sized {
   readonly storedBytes: number;
@@ -18,25 +18,22 @@ interface Sized {
 }
 
 /**
- * What lies in the archive, in the order of the keys, while it is being listed: memory does not grow with it. The
- * descriptor and `LATEST` are left out. May be repeated.
+ * What lies in the archive, in the order of the keys, while it is being listed: memory does not grow with it. May be
+ * repeated.
  * @throws RigError RIG_ARCHIVE_NOT_FOUND when there is nothing at all.
  */
 export async function* ls({ store, stop: signal }: Context): AsyncGenerator<LsEntry, void, undefined> {
   let nothing = true;
   for await (const object of store.list('', { signal })) {
     nothing = false;
-    const entry = toEntry(object);
-    if (entry !== undefined) {
-      yield entry;
-    }
+    yield toEntry(object);
   }
   if (nothing) {
     await openForReading(store, { signal });
   }
 }
 
-function toEntry({ key, sizeBytes: storedBytes, modifiedAtMs }: ListedObject): LsEntry | undefined {
+function toEntry({ key, sizeBytes: storedBytes, modifiedAtMs }: ListedObject): LsEntry {
   const sized = { storedBytes, modifiedAt: formatTime(modifiedAtMs) };
   const meaning = meaningOf(key);
   switch (meaning.kind) {
@@ -46,9 +43,7 @@ function toEntry({ key, sizeBytes: storedBytes, modifiedAtMs }: ListedObject): L
       return { kind: 'snapshot', key, at: meaning.at, ...sized };
     case 'writer':
       return { kind: 'writer', key, epoch: meaning.epoch };
-    case 'stray':
-      return { kind: 'stray', key, ...sized };
     default:
-      return undefined;
+      return { kind: meaning.kind, key, ...sized };
   }
 }

@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import { errnoOf, RigError } from '../kernel/errors.ts';
 import type { FileHandle, FileSystem } from '../kernel/filesystem.ts';
 import type { Random } from '../kernel/random.ts';
+import { quoteForShell } from '../kernel/shell.ts';
 
 const NEW_FILE_MODE = 0o600;
 
@@ -34,7 +35,7 @@ export async function checkTarget(
   );
   if (parent?.kind !== 'directory') {
     throw new RigError('RIG_LOCAL_IO', `cannot restore to ${path}: ${dirname(path)} is not a directory`, {
-      hint: `make it first: mkdir -p ${dirname(path)}`,
+      hint: `make it first: mkdir -p ${quoteForShell(dirname(path))}`,
       details: { path },
     });
   }

@@ -178,3 +178,13 @@ describe('a follower', () => {
     expect(world.stdout.json.at(-1)).toMatchObject({ ok: false, error: { code: 'RIG_JOURNAL_TRUNCATED' } });
   });
 });
+
+it('a path with control characters is shown, not obeyed, and quoted where it is to be copied', async () => {
+  const world = new CliWorld();
+  await world.run('push', '/no\u001b[2J\nsuch.journal');
+  expect(world.stderr.text).toContain('/no\\u001b[2J\\nsuch.journal');
+  world.fileSystem.append('/app.log', 'one\n');
+  await world.run('push', '/app.log');
+  await world.run('restore', '--to', "/it's not/here/app.log");
+  expect(world.stderr.text).toContain("mkdir -p '/it'\\''s not/here'");
+});

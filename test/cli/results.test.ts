@@ -255,6 +255,7 @@ describe('ls', () => {
     const world = await worldWithArchive();
     await world.run('ls');
     expect(world.stdout.lines).toEqual([
+      expect.stringMatching(/^2026-\S+Z +\d+ B {2}ARCHIVE.json {2}descriptor$/),
       expect.stringMatching(/^2026-\S+Z +\d+ B {2}LOG\/0{16} {2}batch from 0 \(0x0\)$/),
       expect.stringMatching(/^- +- {2}WRITER\/0{15}1 {2}writer of epoch 1$/),
     ]);
@@ -264,9 +265,10 @@ describe('ls', () => {
     const world = await worldWithArchive();
     await world.run('ls', '--json');
     expect(world.stdout.json).toMatchObject([
+      { type: 'entry', kind: 'descriptor', key: 'ARCHIVE.json', storedBytes: expect.any(Number) },
       { type: 'entry', kind: 'batch', key: FIRST_BATCH, first: 0, storedBytes: expect.any(Number) },
       { type: 'entry', kind: 'writer', key: 'WRITER/0000000000000001', epoch: 1 },
-      { type: 'result', command: 'ls', ok: true, exitCode: 0, entries: 2 },
+      { type: 'result', command: 'ls', ok: true, exitCode: 0, entries: 3 },
     ]);
   });
 });

@@ -49,11 +49,11 @@ describe('openStore', () => {
     }
   });
 
-  it('opens the memory it is given, or a new one', async () => {
+  it('opens the memory it is given, and knows no memory: without', async () => {
     const shared = { ...environment, memory: createMemoryNamespace() };
     await (await openStore('memory:', shared)).put('a', bodyOf('shared'), { if: 'absent' });
     expect(await textOf(await openStore('memory:', shared), 'a')).toBe('shared');
-    expect(await textOf(await openStore('memory:', environment), 'a')).toBeUndefined();
+    await expect(openStore('memory:', environment)).rejects.toMatchObject({ code: 'RIG_CONFIG_INVALID' });
   });
 
   it.for([

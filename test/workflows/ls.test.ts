@@ -10,6 +10,7 @@ describe('ls', () => {
     const { store, namespace } = await lineArchive({ cuts: [8, 34] });
     await overwrite(store, snapshotKey(8), 'a snapshot');
     await overwrite(store, 'LOG/notes.txt', 'mine');
+    await overwrite(store, 'LATEST', '8');
     const sized = (key: string) => ({
       key,
       storedBytes: namespace.objects.get(key)?.sizeBytes,
@@ -20,6 +21,8 @@ describe('ls', () => {
       entries.push(entry);
     }
     expect(entries).toEqual([
+      { kind: 'descriptor', ...sized('ARCHIVE.json') },
+      { kind: 'latest', ...sized('LATEST') },
       { kind: 'batch', first: 0, ...sized(batchKey(0)) },
       { kind: 'batch', first: 8, ...sized(batchKey(8)) },
       { kind: 'stray', ...sized('LOG/notes.txt') },

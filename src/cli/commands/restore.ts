@@ -3,7 +3,7 @@ import { showSize } from '../../kernel/size.ts';
 import type { RecoveryPoint, RestoreOptions, RestoreResult } from '../../workflows/restore.ts';
 import { type AskedPoint, parseAskedPoint, textParser } from '../options.ts';
 import type { Outcome } from '../render/renderer.ts';
-import { counted } from '../render/text.ts';
+import { counted, printable } from '../render/text.ts';
 import type { Session } from '../session.ts';
 import type { CommandDefinition } from './definition.ts';
 
@@ -89,7 +89,7 @@ function targetOf(to: string, { stdout }: Session): RestoreOptions['target'] {
 }
 
 function linesOf({ at, bytes, records, batches, target, dryRun }: RestoreResult): string[] {
-  const where = target === STDOUT ? 'stdout' : target;
+  const where = target === STDOUT ? 'stdout' : printable(target);
   const from = counted(batches, 'batch', 'batches');
   const what = dryRun
     ? `would restore ${showSize(bytes)} (${from})`

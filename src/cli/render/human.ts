@@ -7,6 +7,7 @@ import type { Paint } from './paint.ts';
 import { durableText, ProgressText } from './progress-text.ts';
 import type { Ending, Renderer } from './renderer.ts';
 import type { StatusLine } from './status-line.ts';
+import { printable } from './text.ts';
 
 export interface HumanRendererOptions {
   /** Where results go: stdout, or stderr while stdout carries the journal. */
@@ -50,21 +51,21 @@ export class HumanRenderer implements Renderer {
         }
         break;
       case 'warning':
-        this.#say(`${paint.warning('warning:')} ${report.message}`);
+        this.#say(`${paint.warning('warning:')} ${printable(report.message)}`);
         if (report.hint !== undefined) {
-          this.#say(`${paint.hint('hint:')} ${report.hint}`);
+          this.#say(`${paint.hint('hint:')} ${printable(report.hint)}`);
         }
         break;
       case 'note':
         if (!quiet) {
-          this.#say(`note: ${report.message}`);
+          this.#say(`note: ${printable(report.message)}`);
         }
         break;
     }
   }
 
   entry(_fields: object, line: string): Promise<void> {
-    return this.#ended ? Promise.resolve() : this.#options.results.write(`${line}\n`);
+    return this.#ended ? Promise.resolve() : this.#options.results.write(`${printable(line)}\n`);
   }
 
   async finish({ outcome }: Ending): Promise<void> {
@@ -91,12 +92,12 @@ export class HumanRenderer implements Renderer {
 
   #errorText(error: RigError): string {
     const { paint, verbose } = this.#options;
-    const lines = [`${paint.error('error:')} ${error.message}`];
+    const lines = [`${paint.error('error:')} ${printable(error.message)}`];
     if (verbose) {
       lines.push(`code: ${error.code}`, ...causesOf(error).map((cause) => `caused by: ${cause}`));
     }
     if (error.hint !== undefined) {
-      lines.push(`${paint.hint('hint:')} ${error.hint}`);
+      lines.push(`${paint.hint('hint:')} ${printable(error.hint)}`);
     }
     return `${lines.join('\n')}\n`;
   }

@@ -13,6 +13,11 @@ export function alignedLines(rows: readonly (readonly [name: string, value: stri
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
 }
 
+/** Without control characters: a path may hold any, and a terminal would obey them. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+}
+
 /** `1 batch`, `2 batches`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

@@ -1,13 +1,15 @@
 import { dirname } from 'node:path';
 import { RigError } from '../../kernel/errors.ts';
 import type { FileSystem } from '../../kernel/filesystem.ts';
+import { quoteForShell } from '../../kernel/shell.ts';
 import { unless } from './file-errors.ts';
 
 /** What syncing a directory says where it cannot be, or need not be, synced: read-only, or not ours. */
 const NOT_OURS_TO_SYNC = ['EROFS', 'EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EACCES', 'EPERM'];
 
 /**
- * The directories of a file store: made when needed, and synced so that a name somebody was told of survives a power loss.
+ * The directories of a file store: made when needed, and synced so that a name somebody was told of survives a
+ * power loss.
  * Names made by other processes count too: they may not have synced them yet, or never came to it.
  */
 export class StoreDirectories {
@@ -24,7 +26,8 @@ export class StoreDirectories {
   }
 
   /**
-   * Makes a directory, the ones between it and the root, and the root, with names that survive a power loss. A directory that
+   * Makes a directory, the ones between it and the root, and the root, with names that survive a power loss. A
+   * directory that
    * was there once is not made again: when it vanishes, its disk was unmounted, and writing elsewhere would hide that.
    */
   async prepare(directory: string): Promise<void> {
@@ -78,7 +81,7 @@ export class StoreDirectories {
         'RIG_CONFIG_INVALID',
         `cannot create ${this.#root}: there is no directory ${parent}`,
         {
-          hint: `check the path and the mounted disks, or create it: mkdir -p ${parent}`,
+          hint: `check the path and the mounted disks, or create it: mkdir -p ${quoteForShell(parent)}`,
           details: { root: this.#root, missing: parent },
         },
       );
