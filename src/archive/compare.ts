@@ -141,7 +141,8 @@ class Comparison {
   }
 
   /**
-   * Halving finds the first batch up to which the chain is not the journal's: batches further on may be alike by chance.
+   * Halving finds the first batch up to which the chain is not the journal's: batches further on may be alike
+   * by chance.
    * Its bytes tell where. An archive that lacks a batch hides it from halving, not from a look at the batches compared.
    */
   async #findDivergence(covered: number): Promise<RigError> {

@@ -12,7 +12,8 @@ export interface Creation<Found> {
 
 /**
  * Creates an object that is written only once, by whoever is first. Undefined: this call has stored it. Otherwise what
- * `read` gives: whatever the store answered but "stored", that counts, and it may be this call's own object. Repeats the
+ * `read` gives: whatever the store answered but "stored", that counts, and it may be this call's own object.
+ * Repeats the
  * put until one of the two is certain or the policy's deadline has passed.
  */
 export async function createOnce<Found>(

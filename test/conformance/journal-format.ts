@@ -173,7 +173,10 @@ function spansOf(format: JournalFormat, start: Offset, records: readonly Uint8Ar
   return spans;
 }
 
-/** Chunks, some of them empty, that join to `bytes`; each lies at an odd place of a larger buffer, as network data does. */
+/**
+ * Chunks, some of them empty, that join to `bytes`; each lies at an odd place of a larger buffer, as network
+ * data does.
+ */
 function split(bytes: Uint8Array, cuts: readonly number[]): Uint8Array[] {
   const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
   return places.slice(1).map((place, index) => {

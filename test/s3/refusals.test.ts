@@ -104,7 +104,7 @@ describe('a real server', () => {
 describe('a large create-only put on a real server', () => {
   const large = (fill: number) => streamOf(someBytes(20 * MIB, fill), 100_000, undefined);
 
-  it('either lets one win and the other know, or is refused by the driver: never does one overwrite the other', async () => {
+  it('lets one win and tells the other, or is refused by the driver: never does one overwrite', async () => {
     const url = freshS3Url();
     const [one, other] = [await open(url), await open(url)];
     const outcomes = await Promise.allSettled([

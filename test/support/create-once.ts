@@ -1,5 +1,6 @@
 /**
- * A process of its own that creates one object in a directory store and prints what came of it. It says "ready" first and starts when
+ * A process of its own that creates one object in a directory store and prints what came of it. It says "ready"
+ * first and starts when
  * it hears a line, so that several of them start together: node create-once.ts ARCHIVE KEY CONTENT
  */
 import { once } from 'node:events';

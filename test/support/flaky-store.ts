@@ -11,7 +11,8 @@ import type {
 } from '../../src/store/contract.ts';
 
 /**
- * A store that fails as a bad network does, by the numbers of `random`: calls fail before or after they took effect, bodies and
+ * A store that fails as a bad network does, by the numbers of `random`: calls fail before or after they took
+ * effect, bodies and
  * listings break midway. Create-only puts are left alone, because no layer may repeat them.
  */
 export function flakyStore(store: Store, random: Random, failureRate = 0.3): Store {

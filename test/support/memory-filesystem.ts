@@ -10,8 +10,10 @@ export interface FileSystemCall {
 }
 
 /**
- * A file system in memory that knows what was synced. `crash()` is a power loss: names not synced with their directory and
- * data not synced with their file are gone, or, with a `Random`, each survives or not. Files are as strict as POSIX allows:
+ * A file system in memory that knows what was synced. `crash()` is a power loss: names not synced with their
+ * directory and
+ * data not synced with their file are gone, or, with a `Random`, each survives or not. Files are as strict as
+ * POSIX allows:
  * syncing a file does not keep its name. Paths are absolute; `/` exists.
  */
 export class MemoryFileSystem implements FileSystem {

@@ -11,7 +11,8 @@ export interface SimulatedClockOptions {
 const QUIET_TURNS = 10;
 
 /**
- * A clock whose time passes only when a test says so. Waiting costs no real time; timers fire in the order they are due,
+ * A clock whose time passes only when a test says so. Waiting costs no real time; timers fire in the order they
+ * are due,
  * and what each one sets off runs to its end before the next. Work outside the event loop (real files, compression)
  * is seen as idle: simulated time may pass while it runs, as on a slow machine.
  */

@@ -43,7 +43,8 @@ const MEANINGS: Readonly<
 };
 
 /**
- * Gives a system call's error its meaning for the store in `root`. Anything else, an abort or a bug, is returned as it is.
+ * Gives a system call's error its meaning for the store in `root`. Anything else, an abort or a bug, is
+ * returned as it is.
  * `action`: what failed, for the message: `write LOG/0000000000000000`.
  */
 export function storeError(error: unknown, action: string, root: string): unknown {

@@ -20,7 +20,8 @@ export const TEMPORARY = '.rigctl-tmp';
 const PARALLEL_STATS = 16;
 
 /**
- * The objects in one directory and below, in the order of their full keys. `directoryKey` is empty or ends in a slash. Sizes are
+ * The objects in one directory and below, in the order of their full keys. `directoryKey` is empty or ends in a
+ * slash. Sizes are
  * looked up while the caller takes the objects; only names are held, of one directory at each level.
  */
 export async function* listObjects(listing: Listing, directoryKey = ''): AsyncGenerator<ListedObject> {

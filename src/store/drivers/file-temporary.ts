@@ -79,7 +79,8 @@ export class TemporaryFiles {
   }
 
   /**
-   * Removes what died writers left, before the first write. A live writer's file is safe: writing keeps it young. One that stood
+   * Removes what died writers left, before the first write. A live writer's file is safe: writing keeps it
+   * young. One that stood
    * still for a day would find its file gone when it gives it a name, and fail without harm.
    */
   async #sweepOnce(): Promise<void> {

@@ -38,8 +38,10 @@ const NO_HARD_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 /**
  * Opens a directory as a store; it is created by the first put. A key is a path below it.
  *
- * A put writes a temporary file, syncs it, gives it its name with `link` (create-only) or `rename`, and syncs the directory.
- * What this store has shown is durable, whoever wrote it: a create-only put that finds the name taken, and a listing, sync
+ * A put writes a temporary file, syncs it, gives it its name with `link` (create-only) or `rename`, and syncs
+ * the directory.
+ * What this store has shown is durable, whoever wrote it: a create-only put that finds the name taken, and a
+ * listing, sync
  * the directory before they say so, because the writer of that name may not have come to it, and the caller will
  * build on it.
  *

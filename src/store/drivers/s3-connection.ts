@@ -149,7 +149,10 @@ function clientSettings({ environment }: S3Options, timeouts: S3Timeouts): S3Cli
   };
 }
 
-/** Other servers: keys in the path, since their names rarely resolve per bucket, and no checksums of Amazon's own kind. */
+/**
+ * Other servers: keys in the path, since their names rarely resolve per bucket, and no checksums of Amazon's
+ * own kind.
+ */
 function endpointSettings(endpointUrl: string | undefined): S3ClientConfig {
   return endpointUrl === undefined
     ? {}

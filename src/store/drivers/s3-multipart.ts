@@ -16,7 +16,10 @@ export interface MultipartUpload {
   readonly bucket: S3Bucket;
   readonly call: S3Call;
   readonly target: { readonly Bucket: string; readonly Key: string };
-  /** Called when it is clear that there will be several parts, before the first is sent; what it throws ends the put. */
+  /**
+   * Called when it is clear that there will be several parts, before the first is sent; what it throws ends the
+   * put.
+   */
   readonly beforeParts: () => Promise<void>;
 }
 
