@@ -59,7 +59,7 @@ export async function readClaim(
     typeof owner !== 'string' ||
     (mode !== 'once' && mode !== 'follow') ||
     typeof host !== 'string' ||
-    typeof pid !== 'number' ||
+    !isOffset(pid) ||
     typeof startedAt !== 'string' ||
     !isOffset(durable) ||
     !isSha256(chain) ||

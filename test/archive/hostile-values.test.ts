@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { readClaim } from '../../src/archive/claim.ts';
 import { readDescriptor } from '../../src/archive/descriptor.ts';
 import { batchKey, DESCRIPTOR_KEY, writerKey } from '../../src/archive/layout.ts';
 import { ls } from '../../src/workflows/ls.ts';
@@ -47,6 +48,13 @@ describe('an archive that holds', () => {
     namespace.objects.set('stray', stray);
     const entries = await collect(ls(testContext(store)));
     expect(entries).toContainEqual(expect.objectContaining({ modifiedAt: '9999-12-31T23:59:59.999Z' }));
+  });
+
+  test('a claim of a process that no number names is refused', async () => {
+    const archive = await lineArchive();
+    const claim = objectBytes(archive, writerKey(2)).toString().replace('4711', '1e999');
+    await overwrite(archive.store, writerKey(2), claim);
+    expect(await refusal(readClaim(archive.store, 2))).toMatchObject({ code: 'RIG_CHECKSUM_MISMATCH' });
   });
 
   test('a claim after which there is no epoch is refused by a push', async () => {
