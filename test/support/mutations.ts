@@ -1,7 +1,8 @@
 import { fc } from '@fast-check/vitest';
-import { nextChain } from '../../src/archive/batch-header.ts';
+import { type BatchHeader, nextChain } from '../../src/archive/batch-header.ts';
 import { CODECS, LOCATE_BYTES } from '../../src/archive/codec.ts';
-import { crc32 } from '../../src/kernel/digest.ts';
+import { crc32, isSha256 } from '../../src/kernel/digest.ts';
+import { isOffset } from '../../src/kernel/offset.ts';
 
 /** Changes bytes; the same bytes give the same ones. */
 export type Mutation = (bytes: Buffer) => Buffer;
@@ -19,8 +20,8 @@ function mutation<Drawn>(
   );
 }
 
-/** Where in some bytes, whatever their length: a share of it. */
-const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+/** Where in some bytes, whatever their length: a share of it. Not a double: most of those are next to 0. */
+const place = fc.nat(9_999).map((share) => share / 10_000);
 const at = (bytes: Buffer, share: number) => Math.floor(bytes.length * share);
 const span = fc
   .tuple(place, place)
@@ -55,6 +56,10 @@ const insert = mutation(
     Buffer.concat([bytes.subarray(0, at(bytes, share)), added, bytes.subarray(at(bytes, share))]),
 );
 
+const append = mutation('append', fc.uint8Array({ minLength: 1, maxLength: 40 }), (bytes, added) =>
+  Buffer.concat([bytes, added]),
+);
+
 /** Four bytes become a number that lengths are not made for. */
 const extremeNumber = mutation(
   'write number',
@@ -78,7 +83,7 @@ const replaceAll = mutation('replace', fc.uint8Array({ maxLength: 100 }), (_, by
 
 /** What bad disks, bad networks and bad copies do. `others` are objects that may be mixed in. */
 export const byteMutation = (others: readonly Buffer[]): fc.Arbitrary<Mutation> =>
-  fc.oneof(flipBits, cut, truncate, duplicate, insert, extremeNumber, splice(others), replaceAll);
+  fc.oneof(flipBits, cut, truncate, duplicate, insert, append, extremeNumber, splice(others), replaceAll);
 
 /** JSON that is no number a writer writes, or no value at all; as text, because not all of it can be stringified. */
 const HOSTILE_JSON = [
@@ -178,6 +183,37 @@ export const headerMutation = mutation(
   },
 );
 
+/**
+ * A batch with some frames of another one, all its checksums but that of the payload right again. `others` are batches;
+ * the one that starts at the same offset is taken.
+ */
+export const frameMutation = (others: readonly Buffer[]): fc.Arbitrary<Mutation> =>
+  mutation(
+    'frames of another history',
+    fc.array(fc.boolean(), { minLength: 8, maxLength: 8 }),
+    (batch, chosen) => {
+      const mine = takeApart(batch);
+      const theirs = others.map(takeApart).find(({ header }) => header.first === mine.header.first) ?? mine;
+      const pick = <Part>(own: readonly Part[], foreign: readonly Part[]) =>
+        own.map((part, index) => (chosen[index] === true ? (foreign[index] ?? part) : part));
+      const header = { ...mine.header, frames: pick(mine.header.frames, theirs.header.frames) };
+      const start = mine.codec.wrapHeader(withCrc(Buffer.from(JSON.stringify(header))));
+      return Buffer.concat([start, ...pick(mine.frames, theirs.frames)]);
+    },
+  );
+
+function takeApart(batch: Buffer) {
+  const { codec, location } = locate(batch);
+  const json = batch.subarray(location.contentStart + 4, location.contentEnd);
+  const header = JSON.parse(json.toString()) as BatchHeader;
+  let at = location.framesStart;
+  const frames = header.frames.map(([, storedBytes]) => {
+    at += storedBytes;
+    return batch.subarray(at - storedBytes, at);
+  });
+  return { codec, header, frames };
+}
+
 /** What fits in the extra field of a gzip member; far above the limit of a header. */
 const GZIP_HEADER_LIMIT_BYTES = 60_000;
 
@@ -200,15 +236,16 @@ function isSimpleJson(bytes: Buffer): boolean {
   }
 }
 
-/** With the chain that follows from the other fields, where they are such that one does. */
+/** With the chain and the last observation that follow from the other fields, where those are such that they do. */
 function relinked(json: Buffer): Buffer {
   const header = JSON.parse(json.toString());
-  try {
-    header.chain = nextChain(header.prev, header.first, header.end, header.sha256);
-    return Buffer.from(JSON.stringify(header));
-  } catch {
+  const { prev, first, end, sha256, observed } = header;
+  const last = Array.isArray(observed) ? observed.at(-1) : undefined;
+  if (![prev, sha256].every(isSha256) || ![first, end].every(isOffset) || !Array.isArray(last)) {
     return json;
   }
+  last[0] = end;
+  return Buffer.from(JSON.stringify({ ...header, chain: nextChain(prev, first, end, sha256) }));
 }
 
 function withCrc(json: Buffer): Buffer {
