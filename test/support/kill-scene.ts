@@ -221,13 +221,13 @@ export class KillScene {
     const chunks: Uint8Array[] = [];
     const args = ['restore', '--to', '-', '--at', at, '--archive', this.#archive];
     const ended = await rigctl(args, { onData: (chunk) => void chunks.push(chunk) });
-    expect(ended.result).toMatchObject({ ok: true });
+    expect(ended.result, JSON.stringify(ended.result)).toMatchObject({ ok: true });
     return Buffer.concat(chunks);
   }
 
   async #run(command: string): Promise<Ended> {
     const ended = await rigctl([command, '--archive', this.#archive]);
-    expect(ended.result).toMatchObject({ ok: true, exitCode: 0 });
+    expect(ended.result, JSON.stringify(ended.result)).toMatchObject({ ok: true, exitCode: 0 });
     return ended;
   }
 
