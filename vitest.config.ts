@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /**
  * unit: pure and in-process, seconds. e2e: runs the built program (`npm run build` first). large: the same with a
  * journal of 1 GiB, or of RIGCTL_TEST_LARGE_BYTES (`64MiB`). s3: needs a real S3 server, which `npm run test:s3` starts
- * or takes from RIGCTL_TEST_S3_ENDPOINT.
+ * or takes from RIGCTL_TEST_S3_ENDPOINT. simulation: thousands of seeds, see test/simulation/seeds.test.ts.
  */
 export default defineConfig({
   test: {
@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/large/**', 'test/s3/**', 'test/bench/**'],
+          exclude: ['test/e2e/**', 'test/large/**', 'test/s3/**', 'test/simulation/**', 'test/bench/**'],
           testTimeout: 60_000,
         },
       },
@@ -30,6 +30,15 @@ export default defineConfig({
           include: ['test/large/**/*.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'simulation',
+          // Who repeats one seed wants nothing else.
+          include: [`test/simulation/${process.env['SIM_SEED'] === undefined ? '*' : 'seeds'}.test.ts`],
+          testTimeout: 60_000,
           fileParallelism: false,
         },
       },

@@ -1,0 +1,89 @@
+/** A bug, planted by changing a piece of the source text. */
+export interface Canary {
+  readonly name: string;
+  /** Below src/. */
+  readonly module: string;
+  /** Stands there exactly once. */
+  readonly original: string;
+  readonly planted: string;
+  /** The promise whose break shows it. */
+  readonly caughtBy: RegExp;
+}
+
+/**
+ * The mistakes that others made with such protocols. Leaving out the full look after a long absence is not among
+ * them: it does harm only together with a prune, which the simulation does not have.
+ */
+export const CANARIES: readonly Canary[] = [
+  {
+    name: 'takes "exists" for its own success',
+    module: 'archive/writer.ts',
+    original: 'return { stored: false, failure: goneAgain(key, error) };',
+    planted: 'return { stored: true, result: {} };',
+    caughtBy: /reports \d+ durable|landed (on an archive|after one of epoch)|long overtaken/,
+  },
+  {
+    name: 'takes "exists" for a conflict',
+    module: 'archive/writer.ts',
+    original: 'return { stored: false, failure: goneAgain(key, error) };',
+    planted: `throw new RigError('RIG_FENCED', 'the key is taken');`,
+    caughtBy: /fails without cause: RIG_FENCED/,
+  },
+  {
+    name: 'takes an unknown outcome for success',
+    module: 'archive/writer.ts',
+    original: 'return { stored: false, failure: error };',
+    planted: 'return { stored: true, result: {} };',
+    caughtBy: /reports \d+ durable|landed on an archive/,
+  },
+  {
+    name: 'reports a batch before its put has returned',
+    module: 'workflows/appending.ts',
+    original: 'const appended = await this.#writer.append(batch, this.#journal, signal);',
+    planted: `this.#context.report({ type: 'durable', durable: batch.header.end, lagBytes: 0, lagMs: 0 });
+    const appended = await this.#writer.append(batch, this.#journal, signal);`,
+    caughtBy: /reports \d+ durable/,
+  },
+  {
+    name: 'adopts what is there without comparing it',
+    module: 'archive/writer.ts',
+    original: 'await this.#mustBeJournal(found, journal);',
+    planted: '',
+    caughtBy: /reports \d+ durable|mixes histories/,
+  },
+  {
+    name: 'starts without comparing archive and journal',
+    module: 'archive/compare.ts',
+    original: 'await comparison.run();',
+    planted: '',
+    caughtBy: /reports \d+ durable|mixes histories|is not what the archive holds/,
+  },
+  {
+    name: 'goes on after a newer writer has stored a batch',
+    module: 'archive/writer.ts',
+    original: 'if (header.epoch > this.epoch) {',
+    planted: 'if (header.epoch > this.epoch + 1_000) {',
+    caughtBy: /landed after one of epoch/,
+  },
+  {
+    name: 'never looks for a successor',
+    module: 'archive/lookout.ts',
+    original: 'const LOOK_EVERY_MS = 10_000;',
+    planted: 'const LOOK_EVERY_MS = 10_000_000;',
+    caughtBy: /long overtaken/,
+  },
+  {
+    name: 'skips the fdatasync',
+    module: 'archive/writer.ts',
+    original: 'await journal.syncData();',
+    planted: '',
+    caughtBy: /after a power loss|RIG_LOCAL_BEHIND/,
+  },
+  {
+    name: 'ends a follower when the store is away',
+    module: 'workflows/push.ts',
+    original: 'const deadlineMs = this.#options.follow ? undefined : this.#options.deadlineMs;',
+    planted: 'const deadlineMs = this.#options.follow ? 5_000 : this.#options.deadlineMs;',
+    caughtBy: /fails without cause: RIG_STORE_UNAVAILABLE/,
+  },
+];

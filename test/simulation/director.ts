@@ -1,0 +1,297 @@
+import type { Dice } from './dice.ts';
+import type { Machine } from './machine.ts';
+import { drawSettings, Pusher, type PusherSettings } from './pusher.ts';
+import { anyPoint, Reader } from './reader.ts';
+import { Scene } from './scene.ts';
+import type { Universe } from './universe.ts';
+import type { Weather } from './weather.ts';
+
+const HOUR_MS = 3_600_000;
+/** Longer than a one-shot push tries. */
+const LONG_PAUSE_MS = 75_000;
+/** Frames are compressed at once up to 64 KiB; beyond it a thread would, and no seed would repeat. */
+const JOURNAL_LIMIT_BYTES = 45_000;
+const MACHINES_LIMIT = 4;
+const PUSHERS_LIMIT = 3;
+
+/** How often each kind of event is chosen. */
+const EVENTS = {
+  start: 8,
+  write: 6,
+  weather: 3,
+  kill: 2,
+  ambush: 3,
+  powerLoss: 2,
+  freeze: 3,
+  jump: 2,
+  leap: 1,
+  stop: 1,
+  copy: 3,
+  rivals: 3,
+  loss: 1,
+  restore: 2,
+  verify: 1,
+} as const;
+
+/** Makes things happen: everything by the numbers of one seed. */
+export class Director {
+  readonly scene: Scene;
+  readonly pushers: Pusher[] = [];
+  readonly #universe: Universe;
+  readonly #dice: Dice;
+  #readers = 0;
+  #pids = 0;
+  #hosts = 2;
+  #quiet = false;
+
+  constructor(universe: Universe) {
+    this.#universe = universe;
+    this.#dice = universe.fork();
+    this.scene = new Scene(universe);
+  }
+
+  get running(): Pusher[] {
+    return this.pushers.filter((pusher) => pusher.isRunning);
+  }
+
+  get reading(): number {
+    return this.#readers;
+  }
+
+  /** Some machines, and a row of events with pauses between them. */
+  async trouble(): Promise<void> {
+    const dice = this.#dice;
+    this.scene.forecast.corrupts = dice.chance(0.15);
+    await this.#addFirstMachines();
+    for (const machine of this.scene.machines) {
+      void this.#application(machine);
+    }
+    this.#changeWeather();
+    for (let left = dice.whole(4, 22); left > 0; left -= 1) {
+      if (this.running.length === 0) {
+        this.start(this.#machineToPush());
+      }
+      await this.#event();
+      await this.#universe.scheduler.pause(dice.chance(0.03) ? LONG_PAUSE_MS : dice.scaled(20, 9_000));
+    }
+  }
+
+  /** The trouble ends: every machine runs, the store answers, and what was on its way has arrived. */
+  async heal(): Promise<void> {
+    this.#universe.note('all heals');
+    this.#quiet = true;
+    this.scene.forecast.weather = 'clear';
+    for (const machine of this.scene.machines) {
+      machine.thaw();
+    }
+    for (const { process } of this.pushers) {
+      process.dieWithin(undefined);
+    }
+    this.#universe.leap(25 * HOUR_MS);
+    await this.until('all puts have arrived', 60_000, () => this.scene.place.inFlight === 0);
+  }
+
+  /** Waits for something that must come within `limitMs`. */
+  async until(what: string, limitMs: number, isSo: () => boolean): Promise<void> {
+    const { scheduler } = this.#universe;
+    const deadlineMs = scheduler.nowMs + limitMs;
+    while (!isSo() && this.#universe.violation === undefined) {
+      if (scheduler.nowMs > deadlineMs) {
+        this.#universe.violate(`within ${limitMs} ms it did not come about that ${what}`);
+      }
+      await scheduler.pause(500);
+    }
+  }
+
+  start(machine: Machine, settings: Partial<PusherSettings> = {}): Pusher {
+    this.#pids += 1;
+    const drawn = { ...drawSettings(this.#dice), ...settings };
+    const pusher = new Pusher(this.scene, machine, drawn, this.#pids);
+    this.pushers.push(pusher);
+    return pusher;
+  }
+
+  async read(machine: Machine, work: (reader: Reader) => Promise<void>): Promise<void> {
+    this.#pids += 1;
+    this.#readers += 1;
+    await work(new Reader(this.scene, machine, 'reader', this.#pids));
+    this.#readers -= 1;
+  }
+
+  /** A machine with a journal of its own, and perhaps others with copies of it: whole, or stale. */
+  async #addFirstMachines(): Promise<void> {
+    const dice = this.#dice;
+    const first = await this.scene.addMachine('host1');
+    first.syncs = dice.chance(0.6);
+    if (dice.chance(0.8)) {
+      await this.scene.write(first, dice.scaled(1, 20_000));
+    }
+    if (dice.chance(0.25)) {
+      const other = await this.scene.addMachine('host2');
+      await this.#startRivals(first, other);
+    }
+  }
+
+  /** An application writes now and then, as long as its machine runs. */
+  async #application(machine: Machine): Promise<void> {
+    const dice = this.#universe.fork();
+    const everyMs = dice.scaled(800, 10_000);
+    while (!this.#quiet && this.scene.machines.includes(machine)) {
+      await this.#universe.scheduler.pause(dice.between(0, 2 * everyMs));
+      if (!machine.isFrozen && !this.#quiet) {
+        await this.#write(machine, dice.scaled(1, 2_000), dice.chance(0.3));
+      }
+    }
+  }
+
+  async #event(): Promise<void> {
+    const dice = this.#dice;
+    const machine = dice.pick(this.scene.machines);
+    switch (dice.weighted(EVENTS)) {
+      case 'start':
+        return this.#startOneMore(this.#machineToPush());
+      case 'write':
+        return this.#write(machine, dice.scaled(10, 8_000), dice.chance(0.2));
+      case 'weather':
+        return this.#changeWeather();
+      case 'kill':
+        return this.#anyPusher()?.process.kill();
+      case 'ambush':
+        return this.#ambush();
+      case 'powerLoss':
+        return this.#losePower(machine);
+      case 'freeze':
+        return this.#freeze(machine);
+      case 'jump':
+        return machine.jumpWall(dice.pick([-1, 1]) * dice.scaled(10, 48 * HOUR_MS));
+      case 'leap':
+        return this.#universe.leap(dice.scaled(1_000, 30 * HOUR_MS));
+      case 'stop':
+        return this.#anyPusher()?.stop();
+      case 'copy':
+        await this.#copy(
+          machine,
+          dice.chance(0.5) ? machine.journalBytes : dice.whole(0, machine.journalBytes),
+        );
+        return;
+      case 'rivals':
+        return this.#startRivals(machine, await this.#copy(machine, machine.journalBytes));
+      case 'loss':
+        return this.#lose(machine);
+      case 'restore':
+        return void this.read(machine, (reader) => reader.restore(anyPoint(this.scene, dice)));
+      case 'verify':
+        return void this.read(machine, (reader) => reader.verify(dice.pick(['headers', 'data', 'replay'])));
+    }
+  }
+
+  async #write(machine: Machine, bytes: number, leaveTorn: boolean): Promise<void> {
+    if (machine.journalBytes < JOURNAL_LIMIT_BYTES) {
+      await this.scene.write(machine, bytes, leaveTorn);
+    }
+  }
+
+  #changeWeather(): void {
+    const weather = this.#dice.pick<Weather>(['clear', 'clear', 'gusty', 'gusty', 'stormy', 'outage']);
+    this.scene.forecast.weather = weather;
+    this.#universe.note(`weather: ${weather}`);
+  }
+
+  /**
+   * More often than not one whose journal goes on from the archive: the others only find out that theirs does not.
+   */
+  #machineToPush(): Machine {
+    const { machines } = this.scene;
+    const fitting = this.scene.fittingMachines();
+    return this.#dice.pick(fitting.length > 0 && this.#dice.chance(0.8) ? fitting : machines);
+  }
+
+  #startOneMore(machine: Machine): void {
+    if (this.running.length < PUSHERS_LIMIT && !machine.isFrozen) {
+      this.start(machine);
+    }
+  }
+
+  /** Something will be killed at one of its next awaits, and perhaps started again on its machine at once. */
+  #ambush(): void {
+    const pusher = this.#anyPusher() ?? this.start(this.#machineToPush());
+    pusher.process.dieWithin(Math.floor(this.#dice.scaled(1, 300)));
+  }
+
+  async #losePower(machine: Machine): Promise<void> {
+    this.#killAllOn(machine);
+    await this.scene.losePower(machine);
+  }
+
+  #killAllOn(machine: Machine): void {
+    for (const { process } of this.pushers.filter((pusher) => pusher.process.machine === machine)) {
+      process.kill();
+    }
+  }
+
+  /** The machine is gone for good, unless it is the only one. */
+  #lose(machine: Machine): void {
+    const { machines } = this.scene;
+    if (machines.length > 1) {
+      this.#killAllOn(machine);
+      machines.splice(machines.indexOf(machine), 1);
+      this.#universe.note(`${machine.host}: is gone`);
+      this.#universe.count('a machine is gone');
+    }
+  }
+
+  /** For a while it stands still; perhaps the others do much meanwhile, perhaps a day goes by. */
+  #freeze(machine: Machine): void {
+    const dice = this.#dice;
+    if (machine.isFrozen) {
+      machine.thaw();
+      return;
+    }
+    machine.freeze(dice.pick(['sleep', 'stop']));
+    const wake = () => {
+      if (dice.chance(0.4)) {
+        this.#universe.leap(dice.scaled(60_000, 30 * HOUR_MS));
+      }
+      machine.thaw();
+    };
+    this.#universe.scheduler.after(dice.scaled(500, 40_000), () => {
+      if (machine.isFrozen) {
+        wake();
+      }
+    });
+  }
+
+  /** Another machine with this one's journal: as it is, or as it was; a replica of it, or going its own way. */
+  async #copy({ host, history }: Machine, journalBytes: number): Promise<Machine | undefined> {
+    const dice = this.#dice;
+    if (this.scene.machines.length >= MACHINES_LIMIT) {
+      return undefined;
+    }
+    this.#hosts += 1;
+    const copy = await this.scene.addMachine(`host${this.#hosts}`, history, journalBytes);
+    copy.isReplica = dice.chance(0.6);
+    copy.syncs = dice.chance(0.6);
+    this.#universe.note(`${copy.host}: has ${journalBytes} bytes of the journal of ${host}`);
+    void this.#application(copy);
+    return copy;
+  }
+
+  /** Two whose journals go different ways from here push at the same time, and neither has seen the other's bytes. */
+  async #startRivals(machine: Machine, rival: Machine | undefined): Promise<void> {
+    const dice = this.#dice;
+    if (rival === undefined) {
+      return;
+    }
+    rival.isReplica = false;
+    await this.#write(machine, dice.scaled(1, 500), false);
+    await this.#write(rival, dice.scaled(1, 500), false);
+    this.start(machine, { follow: dice.chance(0.3) });
+    await this.#universe.scheduler.pause(dice.between(50, 350));
+    this.start(rival);
+  }
+
+  #anyPusher(): Pusher | undefined {
+    const { running } = this;
+    return running.length === 0 ? undefined : this.#dice.pick(running);
+  }
+}

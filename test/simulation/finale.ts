@@ -1,0 +1,150 @@
+import type { Director } from './director.ts';
+import type { Machine } from './machine.ts';
+import type { Pusher } from './pusher.ts';
+import type { Reader } from './reader.ts';
+import type { Universe } from './universe.ts';
+
+/**
+ * Slow answers, the longest wait between two attempts, a takeover from another host, a look: all of them together.
+ */
+const NOTICE_LIMIT_MS = 150_000;
+/** From the last record to its durability, with a healthy store, for a writer that may have to take over. */
+const CATCH_UP_LIMIT_MS = 60_000;
+const IDLE_MS = 15_000;
+/**
+ * Requests of a healthy writer: to start (with a comparison by halving), and for each batch a put and rarely a
+ * look.
+ */
+const START_CALLS_LIMIT = 60;
+const CALLS_PER_BATCH_LIMIT = 3;
+
+/** After the trouble: what must be true, and must come about. */
+export class Finale {
+  readonly #director: Director;
+  readonly #universe: Universe;
+
+  constructor(universe: Universe, director: Director) {
+    this.#universe = universe;
+    this.#director = director;
+  }
+
+  async play(): Promise<void> {
+    const { scene } = this.#director;
+    await this.#director.heal();
+    await this.#losersLearn();
+    const heir = await this.#continueWith(await this.#findHeir());
+    await this.#idles(heir);
+    await this.#stops(heir);
+    const { dice } = this.#universe;
+    const offset = dice.chance(0.5) ? scene.place.oracle.end : dice.whole(0, scene.place.oracle.end);
+    await this.#read(heir, (reader) => reader.restore({ kind: 'offset', offset }));
+    await this.#read(heir, (reader) => reader.verify(dice.chance(0.2) ? 'replay' : 'data'));
+    await this.#nothingToDo(heir.process.machine);
+    if (this.#director.running.length > 0 || scene.place.inFlight > 0) {
+      this.#universe.violate('something still runs at the end');
+    }
+  }
+
+  /** Of all that run now at most one follower goes on when its journal grows; one-shots end. */
+  async #losersLearn(): Promise<void> {
+    const { scene } = this.#director;
+    let writing = true;
+    const write = async () => {
+      while (writing) {
+        for (const machine of scene.machines) {
+          await scene.write(machine, 20);
+        }
+        await this.#universe.scheduler.pause(2_000);
+      }
+    };
+    const written = write();
+    const ends = new Map(scene.machines.map((machine) => [machine, machine.journalBytes]));
+    await this.#director.until('all but one have ended, and that one goes on', NOTICE_LIMIT_MS, () => {
+      const { running, reading } = this.#director;
+      const goesOn = ({ follow, durable = -1, process: { machine } }: Pusher) =>
+        follow && durable > (ends.get(machine) ?? 0);
+      return reading === 0 && running.length <= 1 && running.every(goesOn);
+    });
+    writing = false;
+    await written;
+  }
+
+  /** Who goes on: the one that still runs, or somebody new whose journal goes on from the archive. */
+  async #findHeir(): Promise<Pusher> {
+    const { scene, running } = this.#director;
+    const { dice } = this.#universe;
+    const survivor = running[0];
+    if (survivor?.settings.fileFailureRate === 0 && dice.chance(0.5)) {
+      this.#universe.count('finale: the survivor goes on');
+      return survivor;
+    }
+    survivor?.process.kill();
+    const fitting = scene.fittingMachines();
+    let machine: Machine;
+    if (fitting.length > 0) {
+      this.#universe.count('finale: a new writer goes on');
+      machine = dice.pick(fitting);
+    } else {
+      this.#universe.count('finale: a restored journal goes on');
+      machine = await scene.addRestoredMachine();
+    }
+    machine.isReplica = false;
+    return this.#director.start(machine, { follow: true, fileFailureRate: 0 });
+  }
+
+  /** With one healthy writer all becomes durable, soon and with few requests. */
+  async #continueWith(heir: Pusher): Promise<Pusher> {
+    const { scene } = this.#director;
+    const { machine } = heir.process;
+    const [callsBefore, batchesBefore] = [countCalls(heir), scene.place.oracle.batches];
+    for (let records = 0; records < 3; records += 1) {
+      await scene.write(machine, this.#universe.dice.scaled(1, 3_000));
+      await this.#universe.scheduler.pause(1_000);
+    }
+    await this.#director.until(
+      `${heir.process.name} has all durable`,
+      CATCH_UP_LIMIT_MS,
+      () => heir.durable === scene.recordEnd(machine) && scene.place.oracle.end === heir.durable,
+    );
+    const [calls, batches] = [countCalls(heir) - callsBefore, scene.place.oracle.batches - batchesBefore];
+    if (calls > START_CALLS_LIMIT + batches * CALLS_PER_BATCH_LIMIT) {
+      this.#universe.violate(`${heir.process.name} made ${calls} requests for ${batches} batches`);
+    }
+    return heir;
+  }
+
+  async #idles(heir: Pusher): Promise<void> {
+    await this.#universe.scheduler.pause(1_000);
+    const before = heir.calls.length;
+    await this.#universe.scheduler.pause(IDLE_MS);
+    if (heir.calls.length > before) {
+      this.#universe.violate(`${heir.process.name} makes requests while its journal is idle`);
+    }
+  }
+
+  async #stops(heir: Pusher): Promise<void> {
+    heir.stop();
+    await this.#director.until(`${heir.process.name} has stopped`, 5_000, () => !heir.isRunning);
+    if (heir.result?.durable !== this.#director.scene.recordEnd(heir.process.machine)) {
+      this.#universe.violate(`${heir.process.name} leaves something behind: ${JSON.stringify(heir.result)}`);
+    }
+  }
+
+  /** A one-shot push with nothing to push writes nothing. */
+  async #nothingToDo(machine: Machine): Promise<void> {
+    const once = this.#director.start(machine, { follow: false, fileFailureRate: 0 });
+    await this.#director.until(`${once.process.name} has ended`, 10_000, () => !once.isRunning);
+    if (once.calls.some(({ name }) => name === 'put') || once.result?.batches !== 0) {
+      this.#universe.violate(`${once.process.name} writes although there is nothing to push`);
+    }
+  }
+
+  #read(heir: Pusher, work: (reader: Reader) => Promise<void>): Promise<void> {
+    return this.#director.read(heir.process.machine, work);
+  }
+}
+
+/** Pages of listings are larger in earnest. */
+function countCalls({ calls }: Pusher): number {
+  return calls.filter(({ name }) => name !== 'page').length;
+}

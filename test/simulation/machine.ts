@@ -1,0 +1,106 @@
+import type { Clock } from '../../src/kernel/clock.ts';
+import { MemoryFileSystem } from '../support/memory-filesystem.ts';
+import type { History } from './archive-oracle.ts';
+import type { Timer } from './scheduler.ts';
+import type { Universe } from './universe.ts';
+
+/** Where every machine keeps its journal. */
+export const JOURNAL = '/journal';
+
+/** A wait of something that runs on a machine. */
+interface Wait {
+  readonly fire: () => void;
+  timer: Timer;
+}
+
+/**
+ * A computer with clocks, a disk and a journal. While it is frozen nothing on it moves; after a sleep its monotonic
+ * clock has stood still, after a stop it has gone on.
+ */
+export class Machine {
+  readonly host: string;
+  readonly fileSystem: MemoryFileSystem;
+  readonly clock: Clock;
+  /** What its journal is the beginning of. */
+  history: History;
+  journalBytes = 0;
+  /** What its pushers have sent: so much of the journal must survive a power loss. */
+  sentEnd = 0;
+  /** Does the application sync what it writes? */
+  syncs = true;
+  /** Does its application repeat what another one writes, rather than write its own? */
+  isReplica = false;
+  readonly #universe: Universe;
+  readonly #waits = new Set<Wait>();
+  #wallOffsetMs = 0;
+  #stoodStillMs = 0;
+  #frozen: { readonly kind: 'sleep' | 'stop'; readonly sinceMs: number } | undefined;
+
+  constructor(universe: Universe, host: string, history: History) {
+    this.#universe = universe;
+    this.host = host;
+    this.history = history;
+    this.clock = {
+      wallMs: () => Math.floor(universe.wallMs + this.#wallOffsetMs),
+      monotonicMs: () => this.#monotonicMs(),
+      sleep: (durationMs) => new Promise((resolve) => void this.after(durationMs, resolve)),
+    };
+    this.fileSystem = new MemoryFileSystem(this.clock);
+  }
+
+  get isFrozen(): boolean {
+    return this.#frozen !== undefined;
+  }
+
+  /** Calls back after `delayMs` on this machine's monotonic clock, unless it is told not to. */
+  after(delayMs: number, callback: () => void): () => void {
+    const fire = () => {
+      if (this.#frozen !== undefined) {
+        return; // a stopped machine: it is due as soon as that is over
+      }
+      this.#waits.delete(wait);
+      callback();
+    };
+    const wait: Wait = { fire, timer: this.#universe.scheduler.after(delayMs, fire) };
+    this.#waits.add(wait);
+    return () => {
+      wait.timer.cancelled = true;
+      this.#waits.delete(wait);
+    };
+  }
+
+  freeze(kind: 'sleep' | 'stop'): void {
+    this.#universe.note(`${this.host}: ${kind}`);
+    this.#frozen = { kind, sinceMs: this.#universe.scheduler.nowMs };
+  }
+
+  thaw(): void {
+    if (this.#frozen === undefined) {
+      return;
+    }
+    const { kind, sinceMs } = this.#frozen;
+    const { scheduler } = this.#universe;
+    this.#universe.note(`${this.host}: wakes`);
+    const frozenMs = scheduler.nowMs - sinceMs;
+    if (kind === 'sleep') {
+      this.#stoodStillMs += frozenMs;
+    }
+    this.#frozen = undefined;
+    for (const wait of this.#waits) {
+      wait.timer.cancelled = true;
+      const dueMs = wait.timer.dueMs + (kind === 'sleep' && wait.timer.dueMs >= sinceMs ? frozenMs : 0);
+      wait.timer = scheduler.after(dueMs - scheduler.nowMs, wait.fire);
+    }
+  }
+
+  /** Its wall clock is set. */
+  jumpWall(byMs: number): void {
+    this.#universe.note(`${this.host}: wall clock jumps ${Math.round(byMs)} ms`);
+    this.#wallOffsetMs += byMs;
+  }
+
+  #monotonicMs(): number {
+    const nowMs = this.#frozen?.kind === 'sleep' ? this.#frozen.sinceMs : this.#universe.scheduler.nowMs;
+    return nowMs - this.#stoodStillMs;
+  }
+}

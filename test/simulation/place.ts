@@ -1,0 +1,96 @@
+import type { Claim } from '../../src/archive/claim.ts';
+import { isRigError } from '../../src/kernel/errors.ts';
+import { bodyOf } from '../../src/store/body.ts';
+import type { PutOptions, Store } from '../../src/store/contract.ts';
+import { createMemoryNamespace, openMemoryStore } from '../../src/store/drivers/memory.ts';
+import { ArchiveOracle, decodeBatch, type History } from './archive-oracle.ts';
+import type { Timer } from './scheduler.ts';
+import type { Universe } from './universe.ts';
+
+export type Landed = 'stored' | 'exists';
+
+/** A put on its way: nobody can call it back. */
+interface Flight {
+  readonly key: string;
+  readonly dueWallMs: number;
+  readonly land: () => void;
+  timer: Timer;
+}
+
+/** The store's side: objects, and the puts that are on their way to it whatever becomes of their senders. */
+export class Place {
+  /** For looking at, and for reading without delays. */
+  readonly store: Store;
+  readonly oracle: ArchiveOracle;
+  /** Do its answers say what time it is? */
+  readonly tellsTime: boolean;
+  readonly #universe: Universe;
+  readonly #onClaim: (claim: Claim) => void;
+  readonly #flights = new Set<Flight>();
+
+  constructor(universe: Universe, histories: readonly History[], onClaim: (claim: Claim) => void) {
+    this.#universe = universe;
+    this.#onClaim = onClaim;
+    this.tellsTime = universe.dice.chance(0.5);
+    const clock = {
+      wallMs: () => Math.floor(universe.wallMs),
+      monotonicMs: () => universe.scheduler.nowMs,
+      sleep: (durationMs: number) => universe.scheduler.pause(durationMs),
+    };
+    this.store = openMemoryStore(createMemoryNamespace(), clock);
+    this.oracle = new ArchiveOracle(histories, (what) => universe.violate(what));
+    universe.onLeap(() => this.#hurry());
+  }
+
+  /** How many puts are on their way. */
+  get inFlight(): number {
+    return this.#flights.size;
+  }
+
+  /** The put takes effect after `delayMs` of true time, or is refused then. */
+  landAfter(delayMs: number, key: string, bytes: Uint8Array, condition: PutOptions['if']): Promise<Landed> {
+    const { scheduler, wallMs } = this.#universe;
+    return new Promise((resolve, reject) => {
+      const land = () => {
+        this.#flights.delete(flight);
+        this.#land(key, bytes, condition).then(resolve, reject);
+      };
+      const dueWallMs = wallMs + delayMs;
+      const flight: Flight = { key, dueWallMs, land, timer: scheduler.after(delayMs, land) };
+      this.#flights.add(flight);
+    });
+  }
+
+  async #land(key: string, bytes: Uint8Array, condition: PutOptions['if']): Promise<Landed> {
+    const universe = this.#universe;
+    try {
+      await this.store.put(key, bodyOf(bytes), { if: condition });
+    } catch (error) {
+      if (isRigError(error, 'RIG_OBJECT_EXISTS')) {
+        universe.note(`place: ${key} exists`);
+        return 'exists';
+      }
+      throw error;
+    }
+    universe.note(`place: ${key} stored`);
+    if (condition === 'any') {
+      universe.violate(`${key} was put without a condition`);
+    }
+    if (key.startsWith('LOG/')) {
+      this.oracle.landed(key, decodeBatch(bytes));
+    } else if (key.startsWith('WRITER/')) {
+      this.#onClaim(JSON.parse(Buffer.from(bytes).toString()) as Claim);
+    }
+    return 'stored';
+  }
+
+  /** The calendar went on: what was due by now lands now, the rest is so much nearer. */
+  #hurry(): void {
+    const { scheduler, wallMs } = this.#universe;
+    const flights = [...this.#flights].sort((a, b) => a.dueWallMs - b.dueWallMs);
+    for (const flight of flights) {
+      flight.timer.cancelled = true;
+      flight.timer = scheduler.after(flight.dueWallMs - wallMs, flight.land);
+    }
+  }
+}

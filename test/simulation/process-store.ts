@@ -1,0 +1,272 @@
+import { RigError } from '../../src/kernel/errors.ts';
+import type {
+  CallOptions,
+  Capabilities,
+  GetOptions,
+  ListedObject,
+  ListOptions,
+  ObjectInfo,
+  PutBody,
+  PutOptions,
+  PutResult,
+  Store,
+  StoredObject,
+} from '../../src/store/contract.ts';
+import type { Dice } from './dice.ts';
+import type { Place } from './place.ts';
+import type { Process } from './process.ts';
+import { type Forecast, type GetFault, type PutFault, unavailable } from './weather.ts';
+
+const DAY_MS = 86_400_000;
+/** A request on its way, one direction. */
+const LATENCY_MS = [1, 40] as const;
+/** How long a slow answer takes, and how long a client waits for one that never comes. */
+const SLOW_MS = [200, 18_000] as const;
+
+/** What a process asked of the store, and when by its own monotonic clock. */
+export interface StoreCall {
+  /** `page`: a listing goes on. */
+  readonly name: 'get' | 'head' | 'put' | 'list' | 'page';
+  readonly key: string;
+  readonly sentMs: number;
+  /** Undefined until it is answered; an error counts as an answer. */
+  answer: { readonly atMs: number; readonly what: string } | undefined;
+  /** Of a put. */
+  readonly bytes: Uint8Array | undefined;
+}
+
+/**
+ * The store as one process reaches it, with the faults of the weather. Keeps the store's contract: what was put
+ * before a listing started is in it, what a get shows is the whole object or an error, "exists" is never said of a
+ * key that is free. A stale listing is none of its faults, because the contract excludes it.
+ */
+export class ProcessStore implements Store {
+  readonly url = 'memory:';
+  readonly capabilities: Capabilities;
+  readonly calls: StoreCall[] = [];
+  readonly #process: Process;
+  readonly #place: Place;
+  readonly #forecast: Forecast;
+  readonly #onCall: (call: StoreCall) => void;
+
+  constructor(process: Process, place: Place, forecast: Forecast, onCall: (call: StoreCall) => void) {
+    this.#process = process;
+    this.#place = place;
+    this.#forecast = forecast;
+    this.#onCall = onCall;
+    this.capabilities = place.store.capabilities;
+  }
+
+  get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
+    return this.#call('get', key, options, async () => {
+      const fault = this.#struck('get', this.#forecast.forGet(this.#process.dice));
+      await this.#send(fault, key, options);
+      const object = await this.#place.store.get(key, { range: options.range });
+      await this.#receive(fault, key, options);
+      return object && { ...object, ...this.#storeTime(), body: this.#body(object, fault, key, options) };
+    });
+  }
+
+  head(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    return this.#call('head', key, options, async () => {
+      await this.#send(undefined, key, options);
+      return this.#place.store.head(key);
+    });
+  }
+
+  async put(key: string, body: PutBody, options: PutOptions): Promise<PutResult> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of body.open()) {
+      chunks.push(chunk);
+    }
+    const bytes = Buffer.concat(chunks);
+    return this.#call('put', key, options, () => this.#put(key, bytes, options), bytes);
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
+    const { dice } = this.#process;
+    let { after } = options;
+    for (;;) {
+      const what = `${prefix} after ${after ?? 'nothing'}`;
+      const objects = await this.#call(after === options.after ? 'list' : 'page', what, options, async () => {
+        const fault = this.#struck('list', this.#forecast.forList(dice));
+        const common = fault === 'cut' ? undefined : fault;
+        await this.#send(common, prefix, options);
+        const found = await this.#page(prefix, after, Math.floor(dice.scaled(3, 1_000)));
+        await this.#receive(common, prefix, options);
+        return { ...found, isCut: fault === 'cut' };
+      });
+      yield* objects.listed;
+      if (objects.isCut) {
+        throw unavailable(`list ${what}`);
+      }
+      if (objects.isLast) {
+        return;
+      }
+      after = objects.listed.at(-1)?.key;
+    }
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    this.#process.universe.violate(`${this.#process.name} deletes ${keys.join(' ')}`);
+  }
+
+  async close(): Promise<void> {}
+
+  async #put(key: string, bytes: Uint8Array, { signal, if: condition }: PutOptions): Promise<PutResult> {
+    const { dice } = this.#process;
+    const fault = this.#struck('put', this.#forecast.forPut(dice));
+    if (fault === 'late') {
+      void this.#place
+        .landAfter(dice.scaled(100, DAY_MS), key, bytes, condition)
+        .then((landed) => this.#process.universe.count(`late put: ${landed}`));
+      await this.#process.pass(dice.scaled(...SLOW_MS), signal);
+      throw unavailable(`put ${key}`);
+    }
+    if (fault === 'before' || fault === 'refused') {
+      await this.#send(fault, key, { signal });
+    }
+    const isSlow = fault === 'slow' && dice.chance(0.5);
+    const underWayMs = isSlow ? dice.scaled(...SLOW_MS) : dice.between(...LATENCY_MS);
+    const landing = this.#place.landAfter(underWayMs, key, bytes, condition);
+    const landed = await abortable(landing, signal);
+    if (!this.#process.isAlive) {
+      this.#process.universe.count(`put of one that was killed: ${landed}`);
+    }
+    await this.#receive(fault === 'exists' ? undefined : fault, key, { signal });
+    if (landed === 'exists' || fault === 'exists') {
+      throw new RigError('RIG_OBJECT_EXISTS', `${key} exists already`, { details: { object: key } });
+    }
+    return this.#storeTime();
+  }
+
+  async #page(prefix: string, after: string | undefined, limit: number) {
+    const listed: ListedObject[] = [];
+    for await (const object of this.#place.store.list(prefix, { after })) {
+      if (listed.length === limit) {
+        return { listed, isLast: false };
+      }
+      listed.push(object);
+    }
+    return { listed, isLast: true };
+  }
+
+  /** The way to the store: comes back when the request is there. */
+  async #send(fault: GetFault | PutFault | undefined, key: string, { signal }: CallOptions): Promise<void> {
+    const { dice } = this.#process;
+    await this.#process.pass(dice.between(...LATENCY_MS), signal);
+    if (fault === 'before') {
+      throw unavailable(key);
+    }
+    if (fault === 'refused') {
+      throw unavailable(key, dice.scaled(100, 10_000));
+    }
+  }
+
+  /** The way back. */
+  async #receive(
+    fault: GetFault | PutFault | undefined,
+    key: string,
+    { signal }: CallOptions,
+  ): Promise<void> {
+    const { dice } = this.#process;
+    const isSlow = fault === 'slow' || fault === 'lost';
+    await this.#process.pass(isSlow ? dice.scaled(...SLOW_MS) : dice.between(...LATENCY_MS), signal);
+    if (fault === 'lost' || fault === 'after') {
+      throw unavailable(key);
+    }
+  }
+
+  async *#body(
+    { body, sizeBytes }: StoredObject,
+    fault: GetFault | undefined,
+    key: string,
+    { signal }: CallOptions,
+  ): AsyncIterable<Uint8Array> {
+    const { dice } = this.#process;
+    // Nothing but batches can tell that a byte of them is another one.
+    const strikes = fault === 'cut' || fault === 'short' || (fault === 'corrupt' && key.startsWith('LOG/'));
+    let untilStrike = strikes ? dice.whole(0, Math.max(0, sizeBytes - 1)) : Number.POSITIVE_INFINITY;
+    for await (const piece of pieces(body, dice)) {
+      await this.#process.pass(dice.between(0, 2), signal);
+      if (untilStrike >= piece.length) {
+        untilStrike -= piece.length;
+        yield piece;
+        continue;
+      }
+      if (fault === 'cut') {
+        yield piece.subarray(0, untilStrike);
+        throw unavailable(`body of ${key}`);
+      }
+      this.#process.corruptions += 1;
+      if (fault === 'short') {
+        yield piece.subarray(0, untilStrike);
+        return;
+      }
+      piece[untilStrike] = (piece[untilStrike] ?? 0) ^ dice.whole(1, 255);
+      untilStrike = Number.POSITIVE_INFINITY;
+      yield piece;
+    }
+  }
+
+  #storeTime(): PutResult {
+    return this.#place.tellsTime ? { storeTimeMs: Math.floor(this.#process.universe.wallMs) } : {};
+  }
+
+  #struck<Fault extends string>(name: string, fault: Fault | undefined): Fault | undefined {
+    if (fault !== undefined) {
+      this.#process.faults += 1;
+      this.#process.note(`${name}: ${fault}`);
+      this.#process.universe.count(`fault: ${name} ${fault}`);
+    }
+    return fault;
+  }
+
+  /** Notes a call and its answer. */
+  async #call<Result>(
+    name: StoreCall['name'],
+    key: string,
+    { signal }: CallOptions,
+    work: () => Promise<Result>,
+    bytes?: Uint8Array,
+  ): Promise<Result> {
+    signal?.throwIfAborted();
+    const { clock } = this.#process;
+    const call: StoreCall = { name, key, sentMs: clock.monotonicMs(), answer: undefined, bytes };
+    this.calls.push(call);
+    this.#process.note(`${name} ${key}`);
+    this.#onCall(call);
+    const answered = (what: string) => {
+      call.answer = { atMs: clock.monotonicMs(), what };
+      this.#process.note(`${name} ${key}: ${what}`);
+    };
+    try {
+      const result = await work();
+      answered(result === undefined ? 'absent' : 'ok');
+      return result;
+    } catch (error) {
+      answered(error instanceof RigError ? error.code : String(error));
+      throw error;
+    }
+  }
+}
+
+/** A body in pieces of any size, each of them a copy. */
+async function* pieces(body: AsyncIterable<Uint8Array>, dice: Dice): AsyncIterable<Uint8Array> {
+  for await (const chunk of body) {
+    for (let start = 0; start < chunk.length; ) {
+      const piece = Uint8Array.from(chunk.subarray(start, start + dice.whole(200, 20_000)));
+      start += piece.length;
+      yield piece;
+    }
+  }
+}
+
+/** Aborting leaves the work alone and tells the caller at once. */
+function abortable<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal?.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,124 @@
+import { isRigError, RigError } from '../../src/kernel/errors.ts';
+import { retry } from '../../src/store/layers/retry.ts';
+import type { Context } from '../../src/workflows/context.ts';
+import { type RecoveryPoint, restore } from '../../src/workflows/restore.ts';
+import { type VerifyLevel, verify } from '../../src/workflows/verify.ts';
+import type { Dice } from './dice.ts';
+import type { Machine } from './machine.ts';
+import { Process } from './process.ts';
+import { filesOf } from './process-files.ts';
+import { ProcessStore } from './process-store.ts';
+import type { Scene } from './scene.ts';
+
+const DEADLINE_MS = 60_000;
+
+/** Something that a user may ask for. */
+export function anyPoint({ universe, place }: Scene, dice: Dice): RecoveryPoint {
+  switch (dice.pick(['latest', 'offset', 'time'])) {
+    case 'latest':
+      return { kind: 'latest' };
+    case 'offset':
+      return { kind: 'offset', offset: dice.whole(0, place.oracle.end) };
+    default:
+      return { kind: 'time', atMs: Math.floor(universe.wallMs - dice.scaled(1, 100_000)) };
+  }
+}
+
+/** A restore or a verify, judged when it ends. */
+export class Reader {
+  readonly process: Process;
+  readonly #scene: Scene;
+  readonly #context: Context;
+  /** What was archived when it was started can be had from then on. */
+  readonly #endAtStart: number;
+  readonly #archiveExisted: boolean;
+
+  constructor(scene: Scene, machine: Machine, kind: string, pid: number) {
+    this.#scene = scene;
+    this.#endAtStart = scene.place.oracle.end;
+    this.#archiveExisted = scene.claims.length > 0;
+    this.process = new Process(scene.universe, machine, kind, pid);
+    const { clock } = this.process;
+    const { random } = scene.universe.fork();
+    const store = new ProcessStore(this.process, scene.place, scene.forecast, () => {});
+    const never = new AbortController().signal;
+    this.#context = {
+      store: retry(store, { clock, random, deadlineMs: DEADLINE_MS, onRetry: () => {} }),
+      clock,
+      random,
+      fileSystem: filesOf(this.process, 0),
+      report: () => {},
+      stop: never,
+      abort: never,
+    };
+  }
+
+  /** Restores to a stream: exactly the archive's first bytes, or an error that is true. */
+  async restore(at: RecoveryPoint): Promise<void> {
+    const { universe, name } = this.process;
+    const chunks: Uint8Array[] = [];
+    const write = async (bytes: Uint8Array) => void chunks.push(bytes);
+    const options = { at, nearest: 'before', dryRun: false, force: false } as const;
+    this.process.note(`restores ${JSON.stringify(at)}`);
+    try {
+      const { offset } = await restore(this.#context, { ...options, target: { kind: 'stream', write } });
+      const { oracle } = this.#scene.place;
+      universe.count(`restored at ${at.kind}`);
+      if (!Buffer.concat(chunks).equals(oracle.content.bytes(0, offset)) || offset > oracle.end) {
+        universe.violate(`${name} restores something else than the first ${offset} bytes`);
+      }
+      const least =
+        at.kind === 'latest' ? this.#endAtStart : at.kind === 'offset' ? this.#exact(at.offset) : 0;
+      if (offset < least || (at.kind === 'offset' && offset > at.offset)) {
+        universe.violate(`${name} restores ${offset} bytes where it was asked for ${JSON.stringify(at)}`);
+      }
+    } catch (error) {
+      const covered = at.kind === 'latest' || (at.kind === 'offset' && at.offset <= this.#endAtStart);
+      this.#judgeError(error, covered ? [] : ['RIG_OFFSET_NOT_COVERED']);
+    }
+    this.process.end();
+  }
+
+  async verify(level: VerifyLevel): Promise<void> {
+    const { universe, name, corruptions } = this.process;
+    this.process.note(`verifies, level ${level}`);
+    try {
+      const result = await verify(this.#context, { level, against: undefined });
+      universe.count(`verified ${level}`);
+      const found = [...result.findings, ...result.warnings];
+      if (found.length > 0 && this.process.corruptions === corruptions) {
+        universe.violate(`${name} finds ${JSON.stringify(found)}`);
+      }
+      if (found.length === 0 && (result.recoverable.at(-1)?.to ?? 0) < this.#endAtStart) {
+        universe.violate(`${name} finds only ${JSON.stringify(result.recoverable)} recoverable`);
+      }
+    } catch (error) {
+      this.#judgeError(error, []);
+    }
+    this.process.end();
+  }
+
+  #judgeError(error: unknown, expected: readonly string[]): void {
+    const { universe, name, faults, corruptions } = this.process;
+    if (!isRigError(error)) {
+      universe.violate(`${name} fails with ${error instanceof Error ? error.stack : String(error)}`);
+      return;
+    }
+    universe.count(`read failed: ${error.code}`);
+    const allowed = [
+      ...expected,
+      ...(this.#archiveExisted ? [] : ['RIG_ARCHIVE_NOT_FOUND']),
+      ...(faults > 0 ? ['RIG_STORE_UNAVAILABLE'] : []),
+      ...(corruptions > 0 ? ['RIG_CHECKSUM_MISMATCH'] : []),
+    ];
+    if (!(error instanceof RigError) || !allowed.includes(error.code)) {
+      universe.violate(`${name} fails without cause: ${error.code} ${error.message}`);
+    }
+  }
+
+  /** In format `lines` the record end before it is given. */
+  #exact(offset: number): number {
+    const { format, place } = this.#scene;
+    return format === 'bytes' ? offset : place.oracle.content.bytes(0, offset).lastIndexOf(0x0a) + 1;
+  }
+}

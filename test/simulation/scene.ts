@@ -1,0 +1,132 @@
+import type { Claim, WriterMode } from '../../src/archive/claim.ts';
+import { History } from './archive-oracle.ts';
+import { JOURNAL, Machine } from './machine.ts';
+import { Place } from './place.ts';
+import type { Universe } from './universe.ts';
+import { Forecast } from './weather.ts';
+
+/** A claim that the store has. */
+export interface LandedClaim {
+  readonly epoch: number;
+  readonly pid: number;
+  readonly mode: WriterMode;
+  /** When it landed, by each machine's monotonic clock. */
+  readonly seenMs: ReadonlyMap<Machine, number>;
+}
+
+/** The machines, their applications, and the store they push to. */
+export class Scene {
+  readonly universe: Universe;
+  readonly place: Place;
+  readonly forecast = new Forecast();
+  readonly machines: Machine[] = [];
+  /** In the order of their landing. */
+  readonly claims: LandedClaim[] = [];
+  readonly format: 'bytes' | 'lines';
+  readonly #histories: History[] = [];
+
+  constructor(universe: Universe) {
+    this.universe = universe;
+    this.place = new Place(universe, this.#histories, (claim) => this.#noteClaim(claim));
+    this.format = universe.dice.chance(0.3) ? 'lines' : 'bytes';
+  }
+
+  /** A machine whose journal starts as this; left out: another journal, empty. */
+  async addMachine(host: string, history?: History, journalBytes = 0): Promise<Machine> {
+    const machine = new Machine(this.universe, host, history ?? this.#newHistory(Buffer.alloc(0)));
+    machine.fileSystem.append(JOURNAL, machine.history.bytes(0, journalBytes));
+    machine.journalBytes = journalBytes;
+    await syncJournal(machine);
+    await machine.fileSystem.syncDirectory('/');
+    this.machines.push(machine);
+    return machine;
+  }
+
+  /** A machine whose journal is what a restore of the archive gives. */
+  addRestoredMachine(): Promise<Machine> {
+    const { content, end } = this.place.oracle;
+    return this.addMachine('restored', this.#newHistory(content.bytes(0, end)), end);
+  }
+
+  /** Its application writes records, in one go, and perhaps leaves the last one unfinished. */
+  async write(machine: Machine, bytes: number, leaveTorn = false): Promise<void> {
+    const { dice } = this.universe;
+    const { history, journalBytes } = machine;
+    if (machine.isReplica && journalBytes < history.lengthBytes) {
+      await this.#put(machine, history.bytes(journalBytes, journalBytes + bytes));
+      return;
+    }
+    if (journalBytes < history.lengthBytes) {
+      machine.history = this.#newHistory(history.bytes(0, journalBytes));
+    }
+    let text = '';
+    while (text.length < bytes) {
+      const filler = 'x'.repeat(dice.whole(0, 60));
+      text += `${machine.history.name}:${machine.journalBytes + text.length}:${dice.whole(0, 999)}${filler}\n`;
+    }
+    const written = Buffer.from(leaveTorn ? text.slice(0, -dice.whole(1, 5)) : text);
+    machine.history.append(written);
+    await this.#put(machine, written);
+  }
+
+  /** The machine loses its power and comes back with what its disk has; what was not synced may be gone. */
+  async losePower(machine: Machine): Promise<void> {
+    const { dice } = this.universe;
+    machine.thaw();
+    const before = machine.journalBytes;
+    machine.fileSystem.crash();
+    const synced = machine.fileSystem.contentOf(JOURNAL).length;
+    machine.journalBytes = dice.chance(0.5) ? synced : dice.whole(synced, before);
+    machine.fileSystem.append(JOURNAL, machine.history.bytes(synced, machine.journalBytes));
+    await syncJournal(machine);
+    this.universe.note(`${machine.host}: power loss leaves ${machine.journalBytes} of ${before}`);
+    this.universe.count(machine.journalBytes < before ? 'power loss, unsynced tail lost' : 'power loss');
+    if (machine.journalBytes < machine.sentEnd) {
+      this.universe.violate(
+        `${machine.host} has only ${machine.journalBytes} bytes after a power loss, and had sent ${machine.sentEnd}`,
+      );
+    }
+  }
+
+  /** Those whose journals go on from what is archived. */
+  fittingMachines(): Machine[] {
+    return this.machines.filter(({ history, journalBytes }) =>
+      this.place.oracle.isBeginningOf(history, journalBytes),
+    );
+  }
+
+  /** Where the last whole record ends. */
+  recordEnd(machine: Machine): number {
+    const { history, journalBytes } = machine;
+    return this.format === 'bytes' ? journalBytes : history.bytes(0, journalBytes).lastIndexOf(0x0a) + 1;
+  }
+
+  #noteClaim({ epoch, pid, mode }: Claim): void {
+    const seenMs = new Map(this.machines.map((machine) => [machine, machine.clock.monotonicMs()]));
+    this.claims.push({ epoch, pid, mode, seenMs });
+  }
+
+  #newHistory(beginning: Uint8Array): History {
+    const history = new History(String.fromCharCode(97 + this.#histories.length), beginning);
+    this.#histories.push(history);
+    this.universe.count('histories');
+    return history;
+  }
+
+  async #put(machine: Machine, bytes: Uint8Array): Promise<void> {
+    machine.journalBytes += bytes.length;
+    machine.fileSystem.append(JOURNAL, bytes);
+    this.universe.note(
+      `${machine.host}: journal of ${machine.history.name} has ${machine.journalBytes} bytes`,
+    );
+    if (machine.syncs) {
+      await syncJournal(machine);
+    }
+  }
+}
+
+async function syncJournal(machine: Machine): Promise<void> {
+  const handle = await machine.fileSystem.openForReading(JOURNAL);
+  await handle.syncData();
+  await handle.close();
+}
