@@ -34,6 +34,7 @@ describe('a journal with any bytes', () => {
           return;
         }
         records += found.records;
+        expect(found.end - end <= cutOptions.targetBytes || found.records === 1).toBe(true);
         if (found.end === end) {
           expect(found.tornBytes).toBe(decoder.pendingBytes);
           break;

@@ -1,7 +1,7 @@
 import { isRigError } from '../../src/kernel/errors.ts';
 
 /** For a night: RIGCTL_TEST_FUZZ_RUNS=1000000. To see a finding again: RIGCTL_TEST_FUZZ_SEED, which its title names. */
-const RUNS = Number(process.env['RIGCTL_TEST_FUZZ_RUNS'] ?? 400);
+const RUNS = Number(process.env['RIGCTL_TEST_FUZZ_RUNS'] ?? 1_000);
 const SEED = process.env['RIGCTL_TEST_FUZZ_SEED'];
 
 export const OFTEN = { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED) }) };

@@ -144,10 +144,18 @@ export const jsonMutation = mutation(
     const json = JSON.stringify(value);
     const twice = how === 'repeat' && json.includes(`:"${MARK}"`);
     const repeated = `${JSON.stringify(old)},${JSON.stringify(name)}:${text}`;
-    const near = how === 'near' && typeof old === 'number' ? String(old + Math.sign(share - 0.5)) : text;
+    const near = how === 'near' ? nearTo(old, text) : text;
     return Buffer.from(json.replace(`"${MARK}"`, () => (twice ? repeated : near)));
   },
 );
+
+/** A value of the same kind: the next number, another hash. */
+function nearTo(old: unknown, otherwise: string): string {
+  if (typeof old === 'number') {
+    return String(old + (old % 2 === 0 ? 1 : -1));
+  }
+  return isSha256(old) ? JSON.stringify('ab'.repeat(32)) : otherwise;
+}
 
 type Holder = Record<string, unknown>;
 
