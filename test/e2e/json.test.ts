@@ -28,7 +28,7 @@ describe.concurrent('--json ends in one result, and every line parses:', () => {
       { findings: [], warnings: [], recoverable: [{ from: 0 }] },
     ],
     ['status', ['status'], { durable: JOURNAL.length, latest: null, batches: 3, writer: { epoch: 2 } }],
-    ['ls', ['ls'], { entries: 5 }],
+    ['ls', ['ls'], { entries: 6 }],
     ['completion', ['completion', 'bash'], {}],
     ['help', ['--help'], { text: expect.stringContaining('Usage: rigctl') }],
     ['help', ['restore', '--help'], { text: expect.stringContaining('Usage: rigctl restore') }],
