@@ -11,6 +11,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles: ['test/support/property-seed.ts'],
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/large/**', 'test/s3/**', 'test/simulation/**', 'test/bench/**'],
           testTimeout: 60_000,
