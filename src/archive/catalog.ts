@@ -1,6 +1,6 @@
 import type { Offset } from '../kernel/offset.ts';
 import type { CallOptions, ListedObject, Store } from '../store/contract.ts';
-import { LOG_PREFIX, meaningOf, SNAPSHOT_PREFIX, WRITER_PREFIX } from './layout.ts';
+import { batchKey, LOG_PREFIX, meaningOf, SNAPSHOT_PREFIX, WRITER_PREFIX } from './layout.ts';
 
 /** What a listing shows of an archive: names, sizes and ages, in ascending order. The basis of every plan. */
 export interface Catalog {
@@ -19,14 +19,12 @@ export interface ListedBatch {
   readonly key: string;
   readonly first: Offset;
   readonly storedBytes: number;
-  readonly modifiedAtMs: number;
 }
 
 export interface ListedSnapshot {
   readonly key: string;
   readonly at: Offset;
   readonly storedBytes: number;
-  readonly modifiedAtMs: number;
 }
 
 export interface ListedWriter {
@@ -67,6 +65,21 @@ export async function isEmptyPlace(store: Store, options: CallOptions = {}): Pro
   return true;
 }
 
+/** There may be millions, and the name follows from the offset: it is made when it is asked for. */
+class BatchEntry implements ListedBatch {
+  readonly first: Offset;
+  readonly storedBytes: number;
+
+  constructor(first: Offset, storedBytes: number) {
+    this.first = first;
+    this.storedBytes = storedBytes;
+  }
+
+  get key(): string {
+    return batchKey(this.first);
+  }
+}
+
 class CatalogBuilder implements Catalog {
   readonly batches: ListedBatch[] = [];
   readonly snapshots: ListedSnapshot[] = [];
@@ -75,14 +88,14 @@ class CatalogBuilder implements Catalog {
   strayCount = 0;
 
   add(object: ListedObject): void {
-    const { key, sizeBytes: storedBytes, modifiedAtMs } = object;
+    const { key, sizeBytes: storedBytes } = object;
     const meaning = meaningOf(key);
     switch (meaning.kind) {
       case 'batch':
-        this.batches.push({ key, first: meaning.first, storedBytes, modifiedAtMs });
+        this.batches.push(new BatchEntry(meaning.first, storedBytes));
         break;
       case 'snapshot':
-        this.snapshots.push({ key, at: meaning.at, storedBytes, modifiedAtMs });
+        this.snapshots.push({ key, at: meaning.at, storedBytes });
         break;
       case 'writer':
         this.writers.push({ key, epoch: meaning.epoch });

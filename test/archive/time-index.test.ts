@@ -26,9 +26,7 @@ const observedBatches = fc
 
 async function search(batches: readonly (readonly Observation[])[], atMs: number) {
   let reads = 0;
-  const listed = batches.map(
-    (_, index): ListedBatch => ({ key: '', first: index, storedBytes: 0, modifiedAtMs: 0 }),
-  );
+  const listed = batches.map((_, index): ListedBatch => ({ key: '', first: index, storedBytes: 0 }));
   const around = await observedAround(listed, atMs, async ({ first }) => {
     reads += 1;
     return { observed: batches[first] ?? [] };
