@@ -52,7 +52,7 @@ export class Finale {
     const write = async () => {
       while (writing) {
         for (const machine of scene.machines) {
-          await scene.write(machine, 20);
+          await scene.writeOn(machine);
         }
         await this.#universe.scheduler.pause(2_000);
       }
@@ -74,7 +74,7 @@ export class Finale {
     const { scene, running } = this.#director;
     const { dice } = this.#universe;
     const survivor = running[0];
-    if (survivor?.settings.fileFailureRate === 0 && dice.chance(0.5)) {
+    if (survivor !== undefined && this.#isHealthy(survivor) && dice.chance(0.5)) {
       this.#universe.count('finale: the survivor goes on');
       return survivor;
     }
@@ -90,6 +90,10 @@ export class Finale {
     }
     machine.isReplica = false;
     return this.#director.start(machine, { follow: true, fileFailureRate: 0 });
+  }
+
+  #isHealthy({ process: { machine }, settings }: Pusher): boolean {
+    return settings.fileFailureRate === 0 && this.#director.scene.fittingMachines().includes(machine);
   }
 
   /** With one healthy writer all becomes durable, soon and with few requests. */

@@ -69,6 +69,12 @@ export class Scene {
     await this.#put(machine, written);
   }
 
+  /** A replica repeats all that it has not yet; any other application writes a record. */
+  async writeOn(machine: Machine): Promise<void> {
+    const missing = machine.isReplica ? machine.history.lengthBytes - machine.journalBytes : 0;
+    await this.write(machine, Math.max(missing, 20));
+  }
+
   /** The machine loses its power and comes back with what its disk has; what was not synced may be gone. */
   async losePower(machine: Machine): Promise<void> {
     const { dice } = this.universe;
