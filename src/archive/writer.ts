@@ -95,6 +95,8 @@ export class Writer {
       }
       const found = await this.#resolve(journal, signal);
       if (found !== undefined) {
+        // It may reach beyond what was synced for the batch that was to be put.
+        await journal.syncData();
         await guard.beforeAdopting();
         return this.#advance('adopted', found.head.header, found.head.storedBytes);
       }

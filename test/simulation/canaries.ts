@@ -75,8 +75,8 @@ export const CANARIES: readonly Canary[] = [
   {
     name: 'skips the fdatasync',
     module: 'archive/writer.ts',
-    original: 'await journal.syncData();',
-    planted: '',
+    original: 'await journal.syncData();\n    const attempts',
+    planted: 'const attempts',
     caughtBy: /after a power loss|RIG_LOCAL_BEHIND/,
   },
   {

@@ -274,6 +274,36 @@ describe('answers of the store', () => {
   });
 });
 
+it('what is adopted beyond the batch that was to be put is synced here as well', async () => {
+  const world = worldWith(lines(0, 10));
+  world.fileSystem.append('/twin.journal', lines(0, 20));
+  const late: (() => Promise<unknown>)[] = [];
+  const twin = world.store();
+  twin.script.put = async (key, proceed) => {
+    if (key.startsWith('LOG/')) {
+      late.push(proceed);
+      throw new RigError('RIG_STORE_UNAVAILABLE', 'connection reset');
+    }
+    return proceed();
+  };
+  await expect(world.once({ journal: '/twin.journal', deadlineMs: 10 }, twin)).rejects.toBeInstanceOf(
+    RigError,
+  );
+
+  await world.fileSystem.syncDirectory('/');
+  const store = world.store();
+  store.script.put = async (key, proceed) => {
+    if (key.startsWith('LOG/') && late.length > 0) {
+      world.fileSystem.append(JOURNAL, lines(10, 20));
+      await late.pop()?.();
+    }
+    return proceed();
+  };
+  expect(await world.once({ journal: JOURNAL }, store)).toMatchObject({ durable: lines(0, 20).length });
+  world.fileSystem.crash();
+  expect(world.fileSystem.contentOf(JOURNAL).toString()).toBe(lines(0, 20));
+});
+
 describe('observation times', () => {
   it('say when the journal was seen how long, ascending across batches and writers', async () => {
     const world = worldWith(lines(0, 10));
