@@ -9,6 +9,18 @@ import { MemoryFileSystem } from './memory-filesystem.ts';
 import { seededRandom } from './seeded-random.ts';
 import { SimulatedClock } from './simulated-clock.ts';
 
+// What commands load when they need it must not be loaded while simulated time passes: that takes real time.
+import 'chalk';
+import 'ora';
+import '../../src/cli/completion/script.ts';
+import '../../src/store/layers/observe.ts';
+import '../../src/store/layers/retry.ts';
+import '../../src/workflows/ls.ts';
+import '../../src/workflows/push.ts';
+import '../../src/workflows/restore.ts';
+import '../../src/workflows/status.ts';
+import '../../src/workflows/verify.ts';
+
 /** An output that keeps what it gets, and can be slow or broken. */
 export class CapturedStream extends Writable {
   isTTY = false;
