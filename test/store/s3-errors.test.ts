@@ -77,7 +77,7 @@ describe('credentials', () => {
     [400, 'ExpiredToken', 'session token has expired', 'aws sso login'],
     [400, 'InvalidToken', 'session token is not valid', 'AWS_SESSION_TOKEN'],
     [403, 'RequestTimeTooSkewed', 'clock is too far', 'set the clock'],
-    [403, 'AccessDenied', 'may not do this (403 AccessDenied)', 'policy'],
+    [403, 'AccessDenied', 'may not do this (403 AccessDenied)', 's3:ListBucket'],
   ] as const)('%i %s says what is wrong and what to do', async ([status, name, message, hint]) => {
     await serve((_, response) => respondError(response, status, name));
     for (const call of [() => store.get(KEY), putNew, () => keysOf(store), () => store.delete([KEY])]) {

@@ -157,7 +157,8 @@ function isAboutHeader(name: string): boolean {
 function denied(error: unknown, { status, name }: S3Answer, call: S3Call): RigError {
   const [why, hint] = DENIED[name] ?? [
     `these credentials may not do this (${status} ${name})`,
-    `allow it in the policy of the user or of bucket ${call.bucket}`,
+    // A store hides that a key is absent from whoever may not list the bucket, and reading asks for absent keys.
+    `allow it in the policy of the user or of bucket ${call.bucket}; reading takes s3:ListBucket as well`,
   ];
   return failed('RIG_STORE_DENIED', `cannot ${what(call)}: ${why}`, call, { hint, cause: error });
 }
