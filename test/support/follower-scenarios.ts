@@ -80,6 +80,9 @@ export function describeFollowers(newArchive: () => Promise<ArchivePlace>): void
     await using right = scene.follow(journals[1] as GrowingJournal);
     const firstEnded = await growUntil(journals, Promise.race([left.ended, right.ended]));
     expect(firstEnded.exitCode).toBe(11);
+    // The other one may not have stored anything yet: it goes on, or ends too because of what is stored.
+    const stored = [left, right].map((follower) => follower.waitFor(durableAt(1)).catch(() => undefined));
+    await growUntil(journals, Promise.all(stored));
     const codes = [await left.end(), await right.end()].map(({ exitCode, result }) => {
       expect([11, 143]).toContain(exitCode);
       return exitCode === 11 ? (result['error'] as { code: string }).code : 'going on';
