@@ -35,6 +35,8 @@ export const ERROR_KINDS = {
   RIG_USAGE: 'usage',
   RIG_CONFIG_INVALID: 'usage',
   RIG_STORE_UNSUPPORTED: 'usage',
+  RIG_UNSAFE: 'usage',
+  RIG_INCOMPLETE: 'partial',
   RIG_ARCHIVE_NOT_FOUND: 'not-found',
   RIG_OBJECT_NOT_FOUND: 'not-found',
   RIG_OFFSET_NOT_COVERED: 'not-found',

@@ -65,6 +65,82 @@ export interface Capabilities {
   readonly replace: boolean;
   /** Calls worth having in flight at a time. */
   readonly parallelCalls: number;
+  /** Undefined: objects have no tags here. */
+  readonly tagging: Tagging | undefined;
+  /** Undefined: nothing expires by itself here. */
+  readonly lifecycle: Lifecycle | undefined;
+}
+
+/** Words on objects that rules can ask for. Errors as at {@link Store}. */
+export interface Tagging {
+  /** Gives the object exactly these tags. May be repeated. False: no such key. */
+  setTags(key: string, tags: Tags, options?: CallOptions): Promise<boolean>;
+  /** May be repeated. Undefined: no such key. */
+  getTags(key: string, options?: CallOptions): Promise<Tags | undefined>;
+}
+
+export type Tags = Readonly<Record<string, string>>;
+
+/**
+ * The rules by which the place that the archive lies in (the bucket) removes objects by itself. They belong to the whole
+ * place, not only to the archive. RIG_STORE_UNSUPPORTED: the server has no such rules.
+ */
+export interface Lifecycle {
+  /** What stands in front of the archive's keys in the names that rules match: empty, or ending in `/`. */
+  readonly keyPrefix: string;
+  /** May be repeated. No rules: an empty list. */
+  read(options?: CallOptions): Promise<LifecycleConfiguration>;
+  /**
+   * Replaces all rules of the place, in this order; an empty list removes the configuration. Rules that were read are
+   * written byte for byte. No store can do this on condition: what somebody else wrote since `read` is lost. May be
+   * repeated.
+   */
+  write(configuration: WantedLifecycle, options?: CallOptions): Promise<void>;
+  /** Are older versions of replaced and removed objects kept, or were they ever? May be repeated. */
+  keepsVersions(options?: CallOptions): Promise<boolean>;
+}
+
+export interface LifecycleConfiguration {
+  readonly rules: readonly LifecycleRule[];
+  /** The whole configuration as the server gave it, for a backup; empty when there is none. */
+  readonly document: string;
+  /** What goes with the rules and is not in the document; hand it back to `write` as it is. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface WantedLifecycle {
+  readonly rules: readonly (LifecycleRule | NewLifecycleRule)[];
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** What a rule applies to and does. Prefixes are of whole names, {@link Lifecycle.keyPrefix} included. */
+export interface NewLifecycleRule {
+  readonly id: string;
+  readonly prefix: string;
+  /** All of them must be on an object. */
+  readonly tags: Tags;
+  readonly expireAfterDays?: number | undefined;
+  readonly expireNoncurrentAfterDays?: number | undefined;
+  /** Remove markers of removed objects that have no older versions left. */
+  readonly expireDeleteMarkers?: boolean | undefined;
+  readonly abortUploadsAfterDays?: number | undefined;
+}
+
+/** A rule as the server has it. */
+export interface LifecycleRule extends Omit<NewLifecycleRule, 'id'> {
+  readonly id: string | undefined;
+  readonly enabled: boolean;
+  /** Expires at this moment, Unix milliseconds. */
+  readonly expireAtMs?: number | undefined;
+  /** Applies only to objects of these sizes. */
+  readonly largerThanBytes?: number | undefined;
+  readonly smallerThanBytes?: number | undefined;
+  /** Moves objects to another storage class: they may become slow or costly to read, or unreadable for hours. */
+  readonly hasTransitions: boolean;
+  /** The rule's element, byte for byte as the server gave it. */
+  readonly text: string;
+  /** Names of elements in it that this program does not know. */
+  readonly unknownElements: readonly string[];
 }
 
 export interface CallOptions {
@@ -113,5 +189,7 @@ export interface PutResult {
 export interface PutBody {
   /** Undefined only for large streams; a store may then use a multipart upload whatever the size turns out to be. */
   readonly lengthBytes: number | undefined;
+  /** With an unknown length: an upper bound, from which a store chooses the size of its parts. */
+  readonly atMostBytes?: number | undefined;
   open(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }

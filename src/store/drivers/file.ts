@@ -58,6 +58,8 @@ class FileStore implements Store {
     multipartCreateOnly: true,
     replace: true,
     parallelCalls: 4,
+    tagging: undefined,
+    lifecycle: undefined,
   };
   readonly #root: string;
   readonly #fileSystem: FileSystem;

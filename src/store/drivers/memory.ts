@@ -44,6 +44,8 @@ class MemoryStore implements Store {
     multipartCreateOnly: true,
     replace: true,
     parallelCalls: 4,
+    tagging: undefined,
+    lifecycle: undefined,
   };
   readonly #namespace: MemoryNamespace;
   readonly #clock: Clock;

@@ -60,6 +60,8 @@ class S3Store implements Store {
       },
       replace: true,
       parallelCalls: PARALLEL_CALLS,
+      tagging: undefined,
+      lifecycle: undefined,
     };
   }
 
