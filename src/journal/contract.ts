@@ -16,7 +16,7 @@ export interface JournalFormat {
   createDecoder(start: Offset, onRecord?: (record: RecordSpan) => void): RecordDecoder;
 }
 
-export type FormatName = 'bytes' | 'lines';
+export type FormatName = 'bytes' | 'lines' | 'none';
 
 /** Where one record lies: offsets of its first byte and just past its last. */
 export interface RecordSpan {

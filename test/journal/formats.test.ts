@@ -2,6 +2,7 @@ import { fc } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
 import { bytesFormat } from '../../src/journal/formats/bytes.ts';
 import { linesFormat } from '../../src/journal/formats/lines.ts';
+import { noneFormat } from '../../src/journal/formats/none.ts';
 import { findFormat, formatNamed, JOURNAL_FORMATS } from '../../src/journal/registry.ts';
 import { describeJournalFormat } from '../conformance/journal-format.ts';
 import { arbitraryLines } from './arbitrary-lines.ts';
@@ -21,9 +22,17 @@ describeJournalFormat(linesFormat, {
   ],
 });
 
+describeJournalFormat(noneFormat, { arbitraryRecords: fc.constant([]), golden: [] });
+
+describe('the format of archives without a journal', () => {
+  test('refuses any byte, and says where it stands', () => {
+    expect(() => noneFormat.createDecoder(7).push(Uint8Array.of(1))).toThrow(/at offset 7 \(0x7\)/);
+  });
+});
+
 describe('the registry of journal formats', () => {
   test('finds each format by its name, and bytes first', () => {
-    expect(JOURNAL_FORMATS.map(({ name }) => name)).toEqual(['bytes', 'lines']);
+    expect(JOURNAL_FORMATS.map(({ name }) => name)).toEqual(['bytes', 'lines', 'none']);
     for (const format of JOURNAL_FORMATS) {
       expect(findFormat(format.name)).toBe(format);
       expect(formatNamed(format.name)).toBe(format);

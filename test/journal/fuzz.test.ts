@@ -5,7 +5,8 @@ import { JOURNAL_FORMATS } from '../../src/journal/registry.ts';
 import { OFTEN, orRefusal } from '../support/fuzzing.ts';
 
 describe('a journal with any bytes', () => {
-  const format = fc.constantFrom(...JOURNAL_FORMATS);
+  // Format none takes no bytes at all, as formats.test.ts shows.
+  const format = fc.constantFrom(...JOURNAL_FORMATS.filter(({ name }) => name !== 'none'));
   const limits = fc
     .tuple(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 0, max: 60 }))
     .map(([targetBytes, more]): CutOptions => ({ targetBytes, limitBytes: targetBytes + more }));
