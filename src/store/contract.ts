@@ -104,8 +104,10 @@ export interface LifecycleConfiguration {
   readonly rules: readonly LifecycleRule[];
   /** The whole configuration as the server gave it, for a backup; empty when there is none. */
   readonly document: string;
-  /** What goes with the rules and is not in the document; hand it back to `write` as it is. */
+  /** What goes with all rules together, in a form of the store's own; hand it back to `write` as it is. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** Names of elements beside the rules that this program does not know: `write` would drop them. */
+  readonly unknownElements: readonly string[];
 }
 
 export interface WantedLifecycle {
@@ -139,7 +141,7 @@ export interface LifecycleRule extends Omit<NewLifecycleRule, 'id'> {
   readonly hasTransitions: boolean;
   /** The rule's element, byte for byte as the server gave it. */
   readonly text: string;
-  /** Names of elements in it that this program does not know. */
+  /** Elements in it that this program does not know or cannot read, as paths: `Expiration/Hours`. */
   readonly unknownElements: readonly string[];
 }
 

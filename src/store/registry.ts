@@ -4,7 +4,7 @@ import type { FileSystem } from '../kernel/filesystem.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Store } from './contract.ts';
 import { openFileStore } from './drivers/file.ts';
-import { type MemoryNamespace, openMemoryStore } from './drivers/memory.ts';
+import type { MemoryNamespace } from './drivers/memory.ts';
 
 /** What a store may need from outside. */
 export interface StoreEnvironment {
@@ -54,6 +54,7 @@ export async function openStore(url: string, environment: StoreEnvironment): Pro
     );
   }
   if (scheme === 'memory' && environment.memory !== undefined) {
+    const { openMemoryStore } = await import('./drivers/memory.ts');
     return openMemoryStore(environment.memory, environment.clock);
   }
   const open = Object.hasOwn(DRIVERS, scheme) ? DRIVERS[scheme] : undefined;

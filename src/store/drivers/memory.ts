@@ -13,24 +13,33 @@ import type {
   PutResult,
   Store,
   StoredObject,
+  Tagging,
+  Tags,
 } from '../contract.ts';
 import { assertKey, assertPrefix, resolveRange } from '../key.ts';
+import { type MemoryRules, memoryLifecycle } from './memory-lifecycle.ts';
 
 /** Objects that live as long as this value; any number of stores can be opened on it, as clients of one place. */
 export interface MemoryNamespace {
   readonly objects: Map<string, MemoryObject>;
   /** How many puts there were; it makes versions. */
   puts: number;
+  readonly rules: MemoryRules;
 }
 
 interface MemoryObject extends ObjectInfo {
   readonly bytes: Uint8Array;
+  readonly tags?: Tags;
 }
 
 const CHUNK_BYTES = 64 * KIB;
 
 export function createMemoryNamespace(): MemoryNamespace {
-  return { objects: new Map(), puts: 0 };
+  return {
+    objects: new Map(),
+    puts: 0,
+    rules: { document: '', attributes: {}, keepsVersions: false },
+  };
 }
 
 export function openMemoryStore(namespace: MemoryNamespace, clock: Clock): Store {
@@ -39,20 +48,21 @@ export function openMemoryStore(namespace: MemoryNamespace, clock: Clock): Store
 
 class MemoryStore implements Store {
   readonly url = 'memory:';
-  readonly capabilities: Capabilities = {
-    createOnly: true,
-    multipartCreateOnly: true,
-    replace: true,
-    parallelCalls: 4,
-    tagging: undefined,
-    lifecycle: undefined,
-  };
+  readonly capabilities: Capabilities;
   readonly #namespace: MemoryNamespace;
   readonly #clock: Clock;
 
   constructor(namespace: MemoryNamespace, clock: Clock) {
     this.#namespace = namespace;
     this.#clock = clock;
+    this.capabilities = {
+      createOnly: true,
+      multipartCreateOnly: true,
+      replace: true,
+      parallelCalls: 4,
+      tagging: memoryTagging(namespace),
+      lifecycle: memoryLifecycle(namespace.rules),
+    };
   }
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {
@@ -115,6 +125,26 @@ class MemoryStore implements Store {
   }
 
   async close(): Promise<void> {}
+}
+
+function memoryTagging({ objects }: MemoryNamespace): Tagging {
+  return {
+    async setTags(key: string, tags: Tags, options: CallOptions = {}): Promise<boolean> {
+      options.signal?.throwIfAborted();
+      assertKey(key);
+      const object = objects.get(key);
+      if (object !== undefined) {
+        objects.set(key, { ...object, tags: { ...tags } });
+      }
+      return object !== undefined;
+    },
+    async getTags(key: string, options: CallOptions = {}): Promise<Tags | undefined> {
+      options.signal?.throwIfAborted();
+      assertKey(key);
+      const object = objects.get(key);
+      return object && { ...object.tags };
+    },
+  };
 }
 
 function infoOf({ sizeBytes, modifiedAtMs, version }: MemoryObject): ObjectInfo {

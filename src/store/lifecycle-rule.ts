@@ -1,0 +1,166 @@
+import { XmlElement } from '@rgrove/parse-xml';
+import { assert } from '../kernel/assert.ts';
+import { parseTime } from '../kernel/clock.ts';
+import type { LifecycleRule, NewLifecycleRule, Tags } from './contract.ts';
+
+/** What an element may hold: elements of these names, or a text that this pattern reads. */
+interface Shape {
+  readonly [name: string]: Shape | RegExp;
+}
+
+const TEXT = /^/;
+const NUMBER = /^\s*\d{1,15}\s*$/;
+const FLAG = /^\s*(?:true|false)\s*$/i;
+const DATE = /^\s*\d{4}-\d{2}-\d{2}(?:[Tt ].*)?\s*$/;
+const STATUS = /^\s*(?:Enabled|Disabled)\s*$/i;
+
+const CRITERIA = {
+  Prefix: TEXT,
+  Tag: { Key: TEXT, Value: TEXT },
+  ObjectSizeGreaterThan: NUMBER,
+  ObjectSizeLessThan: NUMBER,
+} satisfies Shape;
+
+/** All elements of a rule that this program understands. */
+const RULE: Shape = {
+  ID: TEXT,
+  Status: STATUS,
+  Prefix: TEXT,
+  Filter: { ...CRITERIA, And: CRITERIA },
+  Expiration: { Days: NUMBER, Date: DATE, ExpiredObjectDeleteMarker: FLAG },
+  Transition: { Days: NUMBER, Date: DATE, StorageClass: TEXT },
+  NoncurrentVersionExpiration: { NoncurrentDays: NUMBER, NewerNoncurrentVersions: NUMBER },
+  NoncurrentVersionTransition: {
+    NoncurrentDays: NUMBER,
+    NewerNoncurrentVersions: NUMBER,
+    StorageClass: TEXT,
+  },
+  AbortIncompleteMultipartUpload: { DaysAfterInitiation: NUMBER },
+};
+
+/** Of these there may be several; of any other element a second one could mean anything. */
+const REPEATED = ['Tag', 'Transition', 'NoncurrentVersionTransition'];
+
+/** What the element of a rule says; `text` is the element as it stands in its document. */
+export function readRule(rule: XmlElement, text: string): LifecycleRule {
+  const [filter] = elementsOf(rule, 'Filter');
+  const [and] = filter === undefined ? [] : elementsOf(filter, 'And');
+  const criteria = [filter, and, rule].filter((element) => element !== undefined);
+  const criterion = (name: string) => criteria.map((element) => textAt(element, name)).find(isGiven);
+  return {
+    id: textAt(rule, 'ID'),
+    enabled: textAt(rule, 'Status')?.trim().toLowerCase() !== 'disabled',
+    prefix: criterion('Prefix') ?? '',
+    tags: Object.fromEntries(criteria.flatMap((element) => elementsOf(element, 'Tag')).map(readTag)),
+    largerThanBytes: readNumber(criterion('ObjectSizeGreaterThan')),
+    smallerThanBytes: readNumber(criterion('ObjectSizeLessThan')),
+    expireAfterDays: readNumber(textAt(rule, 'Expiration', 'Days')),
+    expireAtMs: readDate(textAt(rule, 'Expiration', 'Date')),
+    expireDeleteMarkers: readFlag(textAt(rule, 'Expiration', 'ExpiredObjectDeleteMarker')),
+    expireNoncurrentAfterDays: readNumber(textAt(rule, 'NoncurrentVersionExpiration', 'NoncurrentDays')),
+    abortUploadsAfterDays: readNumber(textAt(rule, 'AbortIncompleteMultipartUpload', 'DaysAfterInitiation')),
+    hasTransitions: elementsOf(rule, 'Transition').length > 0,
+    text,
+    unknownElements: unknownIn(rule, RULE, ''),
+  };
+}
+
+/** The name of an element without the prefix of its namespace. */
+export function localName({ name }: XmlElement): string {
+  return name.slice(name.indexOf(':') + 1);
+}
+
+/** The elements in it, all or those of a name. */
+export function elementsOf(parent: XmlElement, name?: string): XmlElement[] {
+  return parent.children
+    .filter((child) => child instanceof XmlElement)
+    .filter((child) => name === undefined || localName(child) === name);
+}
+
+/**
+ * The element of a rule. `namespace` goes before each name: empty, or ending in a colon.
+ * Servers refuse these, so they are bugs: a rule that does nothing; markers removed by a rule with days or tags; uploads
+ * given up by a rule with tags.
+ */
+export function renderRule(rule: NewLifecycleRule, namespace: string): string {
+  const { expireAfterDays, expireNoncurrentAfterDays, abortUploadsAfterDays } = rule;
+  const hasTags = Object.keys(rule.tags).length > 0;
+  const removesMarkers = rule.expireDeleteMarkers === true;
+  assert(!(removesMarkers && (hasTags || expireAfterDays !== undefined)), 'markers have no tags and no age');
+  assert(!(hasTags && abortUploadsAfterDays !== undefined), 'an upload has no tags');
+  const element = (name: string, ...content: string[]) =>
+    `<${namespace}${name}>${content.join('')}</${namespace}${name}>`;
+  const days = (name: string, inner: string, value: number | undefined) =>
+    value === undefined ? [] : [element(name, element(inner, String(value)))];
+  const actions = [
+    ...days('Expiration', 'Days', expireAfterDays),
+    ...(removesMarkers ? [element('Expiration', element('ExpiredObjectDeleteMarker', 'true'))] : []),
+    ...days('NoncurrentVersionExpiration', 'NoncurrentDays', expireNoncurrentAfterDays),
+    ...days('AbortIncompleteMultipartUpload', 'DaysAfterInitiation', abortUploadsAfterDays),
+  ];
+  assert(actions.length > 0, `rule ${rule.id} does nothing`);
+  const tags = Object.entries(rule.tags).map(([key, value]) =>
+    element('Tag', element('Key', escapeText(key)), element('Value', escapeText(value))),
+  );
+  const criteria = [element('Prefix', escapeText(rule.prefix)), ...tags];
+  const filter = element('Filter', ...(hasTags ? [element('And', ...criteria)] : criteria));
+  return element(
+    'Rule',
+    element('ID', escapeText(rule.id)),
+    filter,
+    element('Status', 'Enabled'),
+    ...actions,
+  );
+}
+
+/** Elements that are unknown, more often there than once, or hold what cannot be read: `Expiration/Hours`. */
+function unknownIn(element: XmlElement, shape: Shape, path: string): string[] {
+  const seen = new Set<string>();
+  return elementsOf(element).flatMap((child) => {
+    const name = localName(child);
+    const known = Object.hasOwn(shape, name) ? shape[name] : undefined;
+    const isSecond = seen.has(name) && !REPEATED.includes(name);
+    seen.add(name);
+    if (known === undefined || isSecond || (known instanceof RegExp && !known.test(child.text))) {
+      return [`${path}${name}`];
+    }
+    return unknownIn(child, known instanceof RegExp ? {} : known, `${path}${name}/`);
+  });
+}
+
+function textAt(element: XmlElement, ...path: readonly string[]): string | undefined {
+  const [name, ...rest] = path;
+  if (name === undefined) {
+    return element.text;
+  }
+  const [child] = elementsOf(element, name);
+  return child && textAt(child, ...rest);
+}
+
+function isGiven(text: string | undefined): text is string {
+  return text !== undefined;
+}
+
+function readTag(tag: XmlElement): [keyof Tags, string] {
+  return [textAt(tag, 'Key') ?? '', textAt(tag, 'Value') ?? ''];
+}
+
+function readNumber(text: string | undefined): number | undefined {
+  return text !== undefined && NUMBER.test(text) ? Number(text) : undefined;
+}
+
+function readFlag(text: string | undefined): boolean | undefined {
+  return text === undefined ? undefined : text.trim().toLowerCase() === 'true';
+}
+
+/** A day without a time is its beginning in UTC. */
+function readDate(text: string | undefined): number | undefined {
+  const date = text?.trim();
+  return date === undefined ? undefined : parseTime(date.length === 10 ? `${date}T00:00:00Z` : date);
+}
+
+const ESCAPED: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '\r': '&#13;' };
+
+function escapeText(text: string): string {
+  return text.replace(/[&<>\r]/g, (character) => ESCAPED[character] ?? '');
+}
