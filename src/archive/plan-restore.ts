@@ -3,12 +3,9 @@ import { type Offset, showOffset } from '../kernel/offset.ts';
 import { BATCH_LIMIT_BYTES } from './batch-header.ts';
 import type { Catalog, ListedBatch } from './catalog.ts';
 import { missing } from './damage.ts';
+import type { Range } from './recoverable.ts';
 
-/** Offsets that can be restored, both ends included. */
-export interface Range {
-  readonly from: Offset;
-  readonly to: Offset;
-}
+export type { Range } from './recoverable.ts';
 
 /** What is known of an archive without reading its batches: the basis of a plan. */
 export interface Extent {
