@@ -11,6 +11,7 @@
  * ```
  */
 import { type Clock, systemClock } from './kernel/clock.ts';
+import { type FileTree, nodeFileTree } from './kernel/file-tree.ts';
 import { type FileSystem, nodeFileSystem } from './kernel/filesystem.ts';
 import { type Random, systemRandom } from './kernel/random.ts';
 import type { Reporter } from './kernel/report.ts';
@@ -23,6 +24,7 @@ export type { FormatName } from './journal/contract.ts';
 export type { Clock } from './kernel/clock.ts';
 export type { Details, DetailValue, ErrorCode, ErrorKind, RigErrorOptions } from './kernel/errors.ts';
 export { ERROR_KINDS, EXIT_STATUS, isRigError, RigError } from './kernel/errors.ts';
+export type { FileTree } from './kernel/file-tree.ts';
 export type { FileSystem } from './kernel/filesystem.ts';
 export type { Offset } from './kernel/offset.ts';
 export type { Random } from './kernel/random.ts';
@@ -57,6 +59,8 @@ export {
 } from './workflows/verify.ts';
 
 export interface OpenContextOptions extends Partial<StoreEnvironment> {
+  /** For restoring and pushing whole directories; by default the real disk. */
+  readonly fileTree?: FileTree | undefined;
   /** Gets progress, warnings and notes; by default nobody does. */
   readonly report?: Reporter | undefined;
   /** Ends what runs, cleanly and soon. */
@@ -76,10 +80,11 @@ export async function openContext(url: string, options: OpenContextOptions = {})
   const clock: Clock = options.clock ?? systemClock;
   const random: Random = options.random ?? systemRandom;
   const fileSystem: FileSystem = options.fileSystem ?? nodeFileSystem;
+  const fileTree: FileTree = options.fileTree ?? nodeFileTree;
   const { report = () => undefined, deadlineMs, environment = process.env } = options;
   const never = new AbortController().signal;
   const { stop = never, abort = never } = options;
   const driver = await openStore(url, { ...options, clock, random, fileSystem, environment });
   const store = retry(driver, { clock, random, deadlineMs, onRetry: report });
-  return { store, clock, random, fileSystem, report, stop, abort };
+  return { store, clock, random, fileSystem, fileTree, report, stop, abort };
 }

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { type Clock, systemClock } from '../kernel/clock.ts';
+import { type FileTree, nodeFileTree } from '../kernel/file-tree.ts';
 import { type FileSystem, nodeFileSystem } from '../kernel/filesystem.ts';
 import { type Random, systemRandom } from '../kernel/random.ts';
 import type { Store } from '../store/contract.ts';
@@ -17,6 +18,7 @@ export interface CommandIo {
   readonly clock: Clock;
   readonly random: Random;
   readonly fileSystem: FileSystem;
+  readonly fileTree: FileTree;
   readonly host: string;
   readonly pid: number;
   openStore(url: string, environment: StoreEnvironment): Promise<Store>;
@@ -38,6 +40,7 @@ export function processIo(): CommandIo {
     clock: systemClock,
     random: systemRandom,
     fileSystem: nodeFileSystem,
+    fileTree: nodeFileTree,
     host: hostname(),
     pid: process.pid,
     openStore: async (url, environment) => {

@@ -37,8 +37,9 @@ export class Session {
     const report = renderer.report.bind(renderer);
     const archive = await openArchive(this.flags, io, { deadlineMs, report });
     this.#close = archive.close;
-    const { clock, random, fileSystem } = io;
-    return { store: archive.store, clock, random, fileSystem, report, stop, abort: this.#abort };
+    const { clock, random, fileSystem, fileTree } = io;
+    const { store } = archive;
+    return { store, clock, random, fileSystem, fileTree, report, stop, abort: this.#abort };
   }
 
   /** Why the command was asked to end, when it was. */

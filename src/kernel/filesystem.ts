@@ -1,4 +1,4 @@
-import { watch } from 'node:fs';
+import { type BigIntStats, watch } from 'node:fs';
 import * as fs from 'node:fs/promises';
 
 /**
@@ -34,6 +34,8 @@ export interface FileHandle {
   write(bytes: Uint8Array, positionBytes: number): Promise<void>;
   stat(): Promise<FileStat>;
   setMode(mode: number): Promise<void>;
+  /** Cuts the file, or makes it longer with zeros that take no space where the file system knows holes. */
+  setLength(lengthBytes: number): Promise<void>;
   /** Makes data and metadata survive a power loss. */
   sync(): Promise<void>;
   /** Makes the data, and what is needed to read it back, survive a power loss. */
@@ -48,6 +50,8 @@ export interface FileStat {
   readonly modifiedAtMs: number;
   /** Device and inode: two stats with the same identity are of the same file. */
   readonly identity: string;
+  /** Size and times: as long as two stats of one file have the same token, nobody changed it between them. */
+  readonly changeToken: string;
 }
 
 export interface DirectoryEntry {
@@ -55,7 +59,7 @@ export interface DirectoryEntry {
   readonly kind: FileStat['kind'];
 }
 
-class NodeFileHandle implements FileHandle {
+export class NodeFileHandle implements FileHandle {
   readonly #handle: fs.FileHandle;
 
   constructor(handle: fs.FileHandle) {
@@ -86,6 +90,10 @@ class NodeFileHandle implements FileHandle {
 
   setMode(mode: number): Promise<void> {
     return this.#handle.chmod(mode);
+  }
+
+  setLength(lengthBytes: number): Promise<void> {
+    return this.#handle.truncate(lengthBytes);
   }
 
   sync(): Promise<void> {
@@ -162,24 +170,18 @@ class NodeFileSystem implements FileSystem {
   }
 }
 
-interface NodeStats {
-  isFile(): boolean;
-  isDirectory(): boolean;
-}
-
-function kindOf(stats: NodeStats): FileStat['kind'] {
+function kindOf(stats: { isFile(): boolean; isDirectory(): boolean }): FileStat['kind'] {
   return stats.isFile() ? 'file' : stats.isDirectory() ? 'directory' : 'other';
 }
 
-function toFileStat(
-  stats: NodeStats & { size: bigint; mode: bigint; mtimeMs: bigint; dev: bigint; ino: bigint },
-): FileStat {
+function toFileStat(stats: BigIntStats): FileStat {
   return {
     kind: kindOf(stats),
     sizeBytes: Number(stats.size),
     mode: Number(stats.mode) & 0o7777,
     modifiedAtMs: Number(stats.mtimeMs),
     identity: `${stats.dev}:${stats.ino}`,
+    changeToken: `${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import type { FileTree } from '../kernel/file-tree.ts';
 import type { FileSystem } from '../kernel/filesystem.ts';
 import type { Random } from '../kernel/random.ts';
 import type { Reporter } from '../kernel/report.ts';
@@ -11,6 +12,8 @@ export interface Context {
   readonly clock: Clock;
   readonly random: Random;
   readonly fileSystem: FileSystem;
+  /** The same disk, for whole directories. */
+  readonly fileTree: FileTree;
   readonly report: Reporter;
   /**
    * Aborted at the first signal: end cleanly and soon. A workflow that has something to say then (push: the durable

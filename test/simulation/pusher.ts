@@ -1,5 +1,6 @@
 import type { Compression } from '../../src/archive/seal.ts';
 import { isRigError, RigError } from '../../src/kernel/errors.ts';
+import { nodeFileTree } from '../../src/kernel/file-tree.ts';
 import type { Report } from '../../src/kernel/report.ts';
 import { retry } from '../../src/store/layers/retry.ts';
 import { type PushResult, push } from '../../src/workflows/push.ts';
@@ -89,6 +90,7 @@ export class Pusher implements PushRun {
           clock,
           random,
           fileSystem: filesOf(process, settings.fileFailureRate),
+          fileTree: nodeFileTree,
           report,
           stop: this.#stop.signal,
           abort: this.#abort.signal,

@@ -1,4 +1,5 @@
 import { isRigError, RigError } from '../../src/kernel/errors.ts';
+import { nodeFileTree } from '../../src/kernel/file-tree.ts';
 import { retry } from '../../src/store/layers/retry.ts';
 import type { Context } from '../../src/workflows/context.ts';
 import { type RecoveryPoint, restore } from '../../src/workflows/restore.ts';
@@ -47,6 +48,7 @@ export class Reader {
       clock,
       random,
       fileSystem: filesOf(this.process, 0),
+      fileTree: nodeFileTree,
       report: () => {},
       stop: never,
       abort: never,

@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import type { SignalName } from '../../src/cli/exit-status.ts';
 import type { CommandIo } from '../../src/cli/io.ts';
 import { type Exit, runCommand } from '../../src/cli/run-command.ts';
+import { nodeFileTree } from '../../src/kernel/file-tree.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { createMemoryNamespace } from '../../src/store/drivers/memory.ts';
 import { openStore } from '../../src/store/registry.ts';
@@ -139,6 +140,7 @@ export class CliWorld {
       clock: this.clock,
       random: this.#random,
       fileSystem: this.fileSystem,
+      fileTree: nodeFileTree,
       host: 'web1',
       pid: 4711,
       openStore: async (url, environment) =>

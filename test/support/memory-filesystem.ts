@@ -46,7 +46,7 @@ export class MemoryFileSystem implements FileSystem {
   truncate(path: string, lengthBytes: number): void {
     const node = this.#need(path);
     assertFile(node, path);
-    node.bytes = node.bytes.subarray(0, lengthBytes);
+    node.setLength(Math.min(lengthBytes, node.bytes.length), this.#clock);
     this.#hint(path);
   }
 
@@ -151,6 +151,12 @@ export class MemoryFileSystem implements FileSystem {
         before('setMode');
         node.mode = mode;
       },
+      setLength: async (lengthBytes) => {
+        before('setLength');
+        assertFile(node, path);
+        node.setLength(lengthBytes, this.#clock);
+        this.#hint(path);
+      },
       sync: async () => {
         before('sync');
         node.sync();
@@ -244,6 +250,7 @@ class FileNode {
   syncedBytes: Buffer = Buffer.alloc(0);
   #space: Buffer = Buffer.alloc(0);
   #usedBytes = 0;
+  #changes = 0;
 
   constructor(mode: number, clock: Clock) {
     this.mode = mode;
@@ -260,7 +267,15 @@ class FileNode {
     this.#space.set(bytes, positionBytes);
     this.#usedBytes = lengthBytes;
     this.bytes = this.#space.subarray(0, lengthBytes);
-    this.modifiedAtMs = clock.wallMs();
+    this.#changed(clock);
+  }
+
+  setLength(lengthBytes: number, clock: Clock): void {
+    if (lengthBytes > this.bytes.length) {
+      this.write(new Uint8Array(lengthBytes - this.bytes.length), this.bytes.length, clock);
+    }
+    this.bytes = this.bytes.subarray(0, lengthBytes);
+    this.#changed(clock);
   }
 
   sync(): void {
@@ -269,7 +284,13 @@ class FileNode {
 
   stat(): FileStat {
     const { kind, mode, modifiedAtMs, identity } = this;
-    return { kind, sizeBytes: this.bytes.length, mode, modifiedAtMs, identity };
+    const changeToken = `${this.#changes}`;
+    return { kind, sizeBytes: this.bytes.length, mode, modifiedAtMs, identity, changeToken };
+  }
+
+  #changed(clock: Clock): void {
+    this.modifiedAtMs = clock.wallMs();
+    this.#changes += 1;
   }
 }
 
@@ -290,7 +311,7 @@ class DirectoryNode {
 
   stat(): FileStat {
     const { kind, mode, identity } = this;
-    return { kind, sizeBytes: 0, mode, modifiedAtMs: 0, identity };
+    return { kind, sizeBytes: 0, mode, modifiedAtMs: 0, identity, changeToken: '' };
   }
 }
 

@@ -1,6 +1,7 @@
 import { openFrame, readStored } from '../../src/archive/batch-object.ts';
 import { readCatalog } from '../../src/archive/catalog.ts';
 import { RigError } from '../../src/kernel/errors.ts';
+import { nodeFileTree } from '../../src/kernel/file-tree.ts';
 import type { Report } from '../../src/kernel/report.ts';
 import { createMemoryNamespace, openMemoryStore } from '../../src/store/drivers/memory.ts';
 import { retry } from '../../src/store/layers/retry.ts';
@@ -47,6 +48,7 @@ export class PushWorld {
       clock,
       random,
       fileSystem,
+      fileTree: nodeFileTree,
       report,
       stop: stop.signal,
       abort: abort.signal,

@@ -1,3 +1,4 @@
+import { nodeFileTree } from '../../src/kernel/file-tree.ts';
 import type { Report } from '../../src/kernel/report.ts';
 import type { Store } from '../../src/store/contract.ts';
 import type { Context } from '../../src/workflows/context.ts';
@@ -22,6 +23,7 @@ export function testContext(store: Store): TestContext {
     clock,
     random: seededRandom(1),
     fileSystem: new MemoryFileSystem(clock),
+    fileTree: nodeFileTree,
     report: (report) => reports.push(report),
     reports,
     interrupt,

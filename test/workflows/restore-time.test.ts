@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatTime } from '../../src/kernel/clock.ts';
+import { nodeFileTree } from '../../src/kernel/file-tree.ts';
 import type { Report } from '../../src/kernel/report.ts';
 import { type RestoreResult, restore } from '../../src/workflows/restore.ts';
 import { options, refusal } from '../support/line-archive.ts';
@@ -39,6 +40,7 @@ class WatchedWorld extends PushWorld {
       clock: this.clock,
       random: this.#random,
       fileSystem: this.fileSystem,
+      fileTree: nodeFileTree,
       report: (report: Report) => void reports.push(report),
       stop: signal,
       abort: signal,
