@@ -1,12 +1,11 @@
 import { assert } from '../kernel/assert.ts';
 import { isSha256, type Sha256, sha256 } from '../kernel/digest.ts';
 import { isOffset, type Offset } from '../kernel/offset.ts';
-import { KIB, MIB } from '../kernel/size.ts';
+import { MIB } from '../kernel/size.ts';
 import { damaged, fromTheFuture } from './damage.ts';
+import { type FrameEntry, findFrameProblem, isFrameList, isNumberList } from './frame.ts';
 import { type JsonObject, parseJsonObject } from './json.ts';
 
-/** The header's JSON is never longer. */
-export const HEADER_LIMIT_BYTES = 16 * KIB;
 /** Uncompressed bytes of a frame, at most: what is held, compressed and checked at a time. */
 export const FRAME_LIMIT_BYTES = 4 * MIB;
 /** Uncompressed bytes of a batch, at most. */
@@ -34,9 +33,6 @@ export interface BatchHeader {
   readonly observed: readonly Observation[];
 }
 
-/** Uncompressed bytes, stored bytes, CRC-32 of the stored bytes. */
-export type FrameEntry = readonly [bytes: number, storedBytes: number, storedCrc32: number];
-
 /** When (Unix milliseconds) the pusher saw the journal to be how long. */
 export type Observation = readonly [offset: Offset, atMs: number];
 
@@ -57,9 +53,7 @@ export function nextChain(prev: Sha256, first: Offset, end: Offset, payloadSha25
 export function encodeHeader(header: BatchHeader): Uint8Array {
   const problem = findProblem(header);
   assert(problem === undefined, `a batch header to be valid: ${problem}`);
-  const json = Buffer.from(JSON.stringify(header));
-  assert(json.length <= HEADER_LIMIT_BYTES, 'a batch header within its limit');
-  return json;
+  return Buffer.from(JSON.stringify(header));
 }
 
 /**
@@ -88,15 +82,10 @@ function hasHeaderTypes(value: JsonObject): value is JsonObject & BatchHeader {
     typeof archive === 'string' &&
     [first, end, records, bytes, epoch].every(isOffset) &&
     [prev, chain, value['sha256']].every(isSha256) &&
-    Array.isArray(frames) &&
-    frames.every((frame) => isNumberList(frame, 3)) &&
+    isFrameList(frames) &&
     Array.isArray(observed) &&
     observed.every((pair) => isNumberList(pair, 2))
   );
-}
-
-function isNumberList(value: unknown, length: number): boolean {
-  return Array.isArray(value) && value.length === length && value.every(isOffset);
 }
 
 /** What makes this no header of version 1, or undefined when nothing does. */
@@ -117,22 +106,10 @@ function findProblem(header: BatchHeader): string | undefined {
   if (chain !== nextChain(prev, first, end, header.sha256)) {
     return 'its chain does not follow from its content';
   }
-  return findFrameProblem(header.frames, bytes) ?? findObservedProblem(header.observed, first, end);
-}
-
-function findFrameProblem(frames: readonly FrameEntry[], bytes: number): string | undefined {
-  let total = 0;
-  for (const [frameBytes, storedBytes, storedCrc32] of frames) {
-    if (frameBytes < 1 || frameBytes > FRAME_LIMIT_BYTES || storedCrc32 > 0xffff_ffff) {
-      return 'a frame is out of bounds';
-    }
-    // Incompressible data grows a little; a frame that claims more would make a reader hold what it does not need.
-    if (storedBytes < 1 || storedBytes > 2 * frameBytes + KIB) {
-      return 'a frame is stored longer than it can be';
-    }
-    total += frameBytes;
-  }
-  return total === bytes ? undefined : 'its frames do not add up to its length';
+  return (
+    findFrameProblem(header.frames, bytes, FRAME_LIMIT_BYTES) ??
+    findObservedProblem(header.observed, first, end)
+  );
 }
 
 function findObservedProblem(

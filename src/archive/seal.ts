@@ -8,11 +8,12 @@ import {
   type BatchHeader,
   encodeHeader,
   FRAME_LIMIT_BYTES,
-  type FrameEntry,
   nextChain,
   type Observation,
 } from './batch-header.ts';
 import { type CompressionName, codecNamed } from './codec.ts';
+import { wrapEnvelope } from './envelope.ts';
+import { FRAMES_UNDER_WAY, type FrameEntry, frameEntry, release } from './frame.ts';
 
 /** How batches are compressed. */
 export interface Compression {
@@ -36,9 +37,6 @@ export interface SealedBatch {
   readonly header: BatchHeader;
   readonly body: PutBody;
 }
-
-/** Frames compressed at a time; more than the machine has cores gains nothing and holds memory. */
-const FRAMES_UNDER_WAY = 2;
 
 interface SealedFrame {
   readonly entry: FrameEntry;
@@ -92,7 +90,7 @@ export async function sealBatch(
     frames: frames.map((frame) => frame.entry),
     observed,
   };
-  const start = codec.wrapHeader(headerContent(encodeHeader(header)));
+  const start = wrapEnvelope(codec, encodeHeader(header));
   return { header, body: bodyOf(join([start, ...frames.map((frame) => frame.stored)])) };
 }
 
@@ -108,20 +106,6 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** Left to the garbage collector, a few dozen MiB of chunks would lie about before it comes. */
-function release({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) {
-    buffer.transfer(0);
-  }
-}
-
-/** `u32le CRC-32 of the JSON`, then the JSON. */
-function headerContent(json: Uint8Array): Uint8Array {
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt32LE(crc32(json), 0);
-  return Buffer.concat([checksum, json]);
-}
-
 function appendToLast(pieces: { frameBytes: number; stored: Uint8Array }[], trailer: Uint8Array): void {
   const last = pieces.at(-1);
   if (last !== undefined && trailer.length > 0) {
@@ -130,8 +114,5 @@ function appendToLast(pieces: { frameBytes: number; stored: Uint8Array }[], trai
 }
 
 function toSealedFrame(piece: { frameBytes: number; stored: Uint8Array }): SealedFrame {
-  return {
-    entry: [piece.frameBytes, piece.stored.length, crc32(piece.stored)],
-    stored: piece.stored,
-  };
+  return { entry: frameEntry(piece.frameBytes, piece.stored), stored: piece.stored };
 }

@@ -1,5 +1,5 @@
 import type { Sha256 } from '../kernel/digest.ts';
-import type { FrameEntry } from './batch-header.ts';
+import type { FrameEntry } from './frame.ts';
 
 /** What a snapshot object says of itself behind its frames. Man page rigctl-archive(5) is the reference. */
 export interface SnapshotFooter {

@@ -2,13 +2,9 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import {
-  encodeHeader,
-  firstChain,
-  HEADER_LIMIT_BYTES,
-  OBSERVED_LIMIT,
-} from '../../src/archive/batch-header.ts';
+import { encodeHeader, firstChain, OBSERVED_LIMIT } from '../../src/archive/batch-header.ts';
 import { openFrame, readHead, readStored } from '../../src/archive/batch-object.ts';
+import { HEADER_LIMIT_BYTES } from '../../src/archive/envelope.ts';
 import { batchKey } from '../../src/archive/layout.ts';
 import { assert } from '../../src/kernel/assert.ts';
 import { type BuiltArchive, buildArchive, objectBytes } from '../support/archive-builder.ts';

@@ -1,0 +1,90 @@
+import { crc32 } from '../kernel/digest.ts';
+import { isRigError } from '../kernel/errors.ts';
+import { isOffset } from '../kernel/offset.ts';
+import { KIB } from '../kernel/size.ts';
+import type { Codec } from './codec.ts';
+import { damaged } from './damage.ts';
+
+/** Uncompressed bytes, stored bytes, CRC-32 of the stored bytes. */
+export type FrameEntry = readonly [bytes: number, storedBytes: number, storedCrc32: number];
+
+/** Frames compressed at a time; more than the machine has cores gains nothing and holds memory. */
+export const FRAMES_UNDER_WAY = 2;
+
+export function isFrameList(value: unknown): value is readonly FrameEntry[] {
+  return Array.isArray(value) && value.every((frame) => isNumberList(frame, 3));
+}
+
+export function isNumberList(value: unknown, length: number): boolean {
+  return Array.isArray(value) && value.length === length && value.every(isOffset);
+}
+
+/** What makes these no frames of `bytes` bytes in all, or undefined when nothing does. */
+export function findFrameProblem(
+  frames: readonly FrameEntry[],
+  bytes: number,
+  limitBytes: number,
+): string | undefined {
+  let total = 0;
+  for (const [frameBytes, storedBytes, storedCrc32] of frames) {
+    if (frameBytes < 1 || frameBytes > limitBytes || storedCrc32 > 0xffff_ffff) {
+      return 'a frame is out of bounds';
+    }
+    // Incompressible data grows a little; a frame that claims more would make a reader hold what it does not need.
+    if (storedBytes < 1 || storedBytes > 2 * frameBytes + KIB) {
+      return 'a frame is stored longer than it can be';
+    }
+    total += frameBytes;
+  }
+  return total === bytes ? undefined : 'its frames do not add up to its length';
+}
+
+/** The stored bytes of all of them. */
+export function storedBytesOf(frames: readonly FrameEntry[]): number {
+  return frames.reduce((total, [, storedBytes]) => total + storedBytes, 0);
+}
+
+export function frameEntry(bytes: number, stored: Uint8Array): FrameEntry {
+  return [bytes, stored.length, crc32(stored)];
+}
+
+/**
+ * Are these the stored bytes of frame number `index` of an object?
+ * @throws RigError RIG_CHECKSUM_MISMATCH
+ */
+export function checkStored(key: string, index: number, entry: FrameEntry, stored: Uint8Array): void {
+  const [, storedBytes, storedCrc32] = entry;
+  if (stored.length !== storedBytes || crc32(stored) !== storedCrc32) {
+    throw damaged(key, `frame ${index} does not match its CRC`, { details: { frame: index } });
+  }
+}
+
+/**
+ * Decompresses frame number `index` of an object. No more is allocated than its entry says.
+ * @throws RigError RIG_CHECKSUM_MISMATCH
+ */
+export async function decompressFrame(
+  key: string,
+  index: number,
+  entry: FrameEntry,
+  stored: Uint8Array,
+  codec: Codec,
+): Promise<Uint8Array> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await codec.decompress(stored, entry[0]);
+  } catch (cause) {
+    throw isRigError(cause) ? cause : damaged(key, `frame ${index} does not decompress`, { cause });
+  }
+  if (bytes.length !== entry[0]) {
+    throw damaged(key, `frame ${index} gives ${bytes.length} bytes instead of ${entry[0]}`);
+  }
+  return bytes;
+}
+
+/** Gives memory back at once. Left to the garbage collector, a few dozen MiB of chunks would lie about before it comes. */
+export function release({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) {
+    buffer.transfer(0);
+  }
+}
