@@ -25,11 +25,14 @@ export interface ListedSnapshot {
   readonly key: string;
   readonly at: Offset;
   readonly storedBytes: number;
+  readonly modifiedAtMs: number;
 }
 
 export interface ListedWriter {
   readonly key: string;
   readonly epoch: number;
+  readonly storedBytes: number;
+  readonly modifiedAtMs: number;
 }
 
 /**
@@ -88,17 +91,17 @@ class CatalogBuilder implements Catalog {
   strayCount = 0;
 
   add(object: ListedObject): void {
-    const { key, sizeBytes: storedBytes } = object;
+    const { key, sizeBytes: storedBytes, modifiedAtMs } = object;
     const meaning = meaningOf(key);
     switch (meaning.kind) {
       case 'batch':
         this.batches.push(new BatchEntry(meaning.first, storedBytes));
         break;
       case 'snapshot':
-        this.snapshots.push({ key, at: meaning.at, storedBytes });
+        this.snapshots.push({ key, at: meaning.at, storedBytes, modifiedAtMs });
         break;
       case 'writer':
-        this.writers.push({ key, epoch: meaning.epoch });
+        this.writers.push({ key, epoch: meaning.epoch, storedBytes, modifiedAtMs });
         break;
       case 'stray':
         this.strayCount += 1;
