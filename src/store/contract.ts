@@ -82,8 +82,8 @@ export interface Tagging {
 export type Tags = Readonly<Record<string, string>>;
 
 /**
- * The rules by which the place that the archive lies in (the bucket) removes objects by itself. They belong to the whole
- * place, not only to the archive. RIG_STORE_UNSUPPORTED: the server has no such rules.
+ * The rules by which the place that the archive lies in (the bucket) removes objects by itself. They belong to the
+ * whole place, not only to the archive. RIG_STORE_UNSUPPORTED: the server has no such rules, or not these.
  */
 export interface Lifecycle {
   /** What stands in front of the archive's keys in the names that rules match: empty, or ending in `/`. */
@@ -91,9 +91,9 @@ export interface Lifecycle {
   /** May be repeated. No rules: an empty list. */
   read(options?: CallOptions): Promise<LifecycleConfiguration>;
   /**
-   * Replaces all rules of the place, in this order; an empty list removes the configuration. Rules that were read are
-   * written byte for byte. No store can do this on condition: what somebody else wrote since `read` is lost. May be
-   * repeated.
+   * Replaces all rules of the place; an empty list removes the configuration. Rules that were read are sent byte for
+   * byte; a server may write them in another way, or order, when they are read again. No store can do this on
+   * condition: what somebody else wrote since `read` is lost. May be repeated.
    */
   write(configuration: WantedLifecycle, options?: CallOptions): Promise<void>;
   /** Are older versions of replaced and removed objects kept, or were they ever? May be repeated. */

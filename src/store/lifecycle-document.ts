@@ -15,8 +15,17 @@ export const NO_LIFECYCLE: LifecycleConfiguration = {
   unknownElements: [],
 };
 
+/** Rules are written back byte for byte, so no byte may get lost on the way. */
+export function decodeLifecycle(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw unreadable('it is not UTF-8', error);
+  }
+}
+
 /**
- * Reads S3's XML of lifecycle rules, with the bytes of each rule beside its meaning. `attributes` are what came with it.
+ * Reads S3's XML of lifecycle rules, with the bytes of each rule beside its meaning. `attributes`: what came with it.
  * @throws RigError RIG_STORE_UNSUPPORTED when it is not such a document, or declares entities of its own.
  */
 export function readLifecycle(

@@ -79,8 +79,8 @@ export function elementsOf(parent: XmlElement, name?: string): XmlElement[] {
 
 /**
  * The element of a rule. `namespace` goes before each name: empty, or ending in a colon.
- * Servers refuse these, so they are bugs: a rule that does nothing; markers removed by a rule with days or tags; uploads
- * given up by a rule with tags.
+ * Servers refuse these, so they are bugs: a rule that does nothing; one that removes markers by age or tags; one that
+ * gives up uploads by tags.
  */
 export function renderRule(rule: NewLifecycleRule, namespace: string): string {
   const { expireAfterDays, expireNoncurrentAfterDays, abortUploadsAfterDays } = rule;

@@ -7,8 +7,8 @@ const DAY_MS = 86_400_000;
 type Held = MemoryNamespace['objects'] extends Map<string, infer Kept> ? Kept : never;
 
 /**
- * Lets the rules of a memory namespace do at `nowMs` what a server's do once a day: removes what the enabled ones say, and
- * gives the removed keys in order. An object is a day old after exactly 24 hours; servers round up to midnight.
+ * Lets the rules of a memory namespace do at `nowMs` what a server's do once a day: removes what the enabled ones say,
+ * and gives the removed keys in order. An object is a day old after exactly 24 hours; servers round up to midnight.
  */
 export function expire(namespace: MemoryNamespace, nowMs: number): readonly string[] {
   const { document, attributes } = namespace.rules;

@@ -22,6 +22,11 @@ export class S3Bucket {
     return { Bucket: this.location.bucket, Key: this.location.prefix + key };
   }
 
+  /** For requests that need a checksum of their body: the oldest kind is the one that every other server knows. */
+  get checksum(): { readonly ChecksumAlgorithm?: 'MD5' } {
+    return this.connection.endpointUrl === undefined ? {} : { ChecksumAlgorithm: 'MD5' };
+  }
+
   call(operation: string, key?: string, condition?: PutOptions['if']): S3Call {
     const { endpointUrl, region } = this.connection;
     const { bucket } = this.location;

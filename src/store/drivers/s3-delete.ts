@@ -20,12 +20,10 @@ async function deleteSome(
   keys: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { sdk, client, endpointUrl } = bucket.connection;
+  const { sdk, client } = bucket.connection;
   const { bucket: Bucket, prefix } = bucket.location;
   const Delete = { Quiet: true, Objects: keys.map((key) => ({ Key: prefix + key })) };
-  // This request needs a checksum; the oldest kind is the one that every server knows.
-  const checksum = endpointUrl === undefined ? {} : { ChecksumAlgorithm: 'MD5' as const };
-  const command = new sdk.DeleteObjectsCommand({ Bucket, Delete, ...checksum });
+  const command = new sdk.DeleteObjectsCommand({ Bucket, Delete, ...bucket.checksum });
   const call = bucket.call('delete from');
   const { Errors = [] } = await bucket.run(call, signal, (options) => client.send(command, options));
   requireDeleted(

@@ -8,6 +8,10 @@ export interface S3Call {
   readonly key?: string | undefined;
   /** `if: 'absent'`. */
   readonly createOnly?: boolean | undefined;
+  /** What these credentials need for it, where a denial would not tell: `s3:GetLifecycleConfiguration`. */
+  readonly right?: string | undefined;
+  /** For calls that many stores lack: what to do where there is none. */
+  readonly instead?: string | undefined;
   readonly endpointUrl: string | undefined;
   readonly region: string;
   readonly clock: Clock;
@@ -125,16 +129,8 @@ function explainAnswer(error: unknown, answer: S3Answer, call: S3Call): RigError
   if (name === 'NoSuchBucket') {
     return noSuchBucket(call, error);
   }
-  if (
-    status === 501 ||
-    status === 405 ||
-    (status === 400 && call.createOnly === true && isAboutHeader(name))
-  ) {
-    const what = call.createOnly === true ? 'create-only puts' : call.operation;
-    return failed('RIG_STORE_UNSUPPORTED', `the store does not support ${what}: ${status} ${name}`, call, {
-      hint: 'use a store that honours "If-None-Match: *", as Amazon S3 does',
-      cause: error,
-    });
+  if (isUnsupported(answer, call)) {
+    return unsupported(error, answer, call);
   }
   if (status >= 500 || LATER.includes(status) || UNKNOWN_OUTCOME.includes(name)) {
     return later(error, answer, call);
@@ -150,15 +146,35 @@ function meansExists({ status, name }: S3Answer): boolean {
   return status === 412 || status === 304 || (status === 409 && !NOT_NOW_409.includes(name));
 }
 
-function isAboutHeader(name: string): boolean {
-  return ['InvalidArgument', 'InvalidRequest', 'NotImplemented', 'UnsupportedHeader'].includes(name);
+/** What stores say to a header, or to a document, that they do not know. */
+const NOT_UNDERSTOOD = [
+  'InvalidArgument',
+  'InvalidRequest',
+  'MalformedXML',
+  'NotImplemented',
+  'UnsupportedHeader',
+];
+
+function isUnsupported({ status, name }: S3Answer, { createOnly, instead }: S3Call): boolean {
+  const isSpecial = createOnly === true || instead !== undefined;
+  return status === 501 || status === 405 || (status === 400 && isSpecial && NOT_UNDERSTOOD.includes(name));
+}
+
+function unsupported(error: unknown, { status, name }: S3Answer, call: S3Call): RigError {
+  const operation = call.createOnly === true ? 'create-only puts' : call.operation;
+  const why = call.instead === undefined ? '' : `: ${messageOf(error)}`;
+  const message = `the store does not support ${operation}: ${status} ${name}${why}`;
+  const { instead: hint = 'use a store that honours "If-None-Match: *", as Amazon S3 does' } = call;
+  return failed('RIG_STORE_UNSUPPORTED', message, call, { hint, cause: error });
 }
 
 function denied(error: unknown, { status, name }: S3Answer, call: S3Call): RigError {
   const [why, hint] = DENIED[name] ?? [
     `these credentials may not do this (${status} ${name})`,
-    // A store hides that a key is absent from whoever may not list the bucket, and reading asks for absent keys.
-    `allow it in the policy of the user or of bucket ${call.bucket}; reading takes s3:ListBucket as well`,
+    call.right === undefined
+      ? // A store hides that a key is absent from whoever may not list the bucket, and reading asks for absent keys.
+        `allow it in the policy of the user or of bucket ${call.bucket}; reading takes s3:ListBucket as well`
+      : `allow ${call.right} in the policy of the user or of bucket ${call.bucket}`,
   ];
   return failed('RIG_STORE_DENIED', `cannot ${what(call)}: ${why}`, call, { hint, cause: error });
 }

@@ -19,10 +19,12 @@ import { S3Bucket } from './s3-bucket.ts';
 import { connect, PARALLEL_CALLS, type S3Options } from './s3-connection.ts';
 import { deleteObjects } from './s3-delete.ts';
 import { getObject, headObject } from './s3-get.ts';
+import { s3Lifecycle } from './s3-lifecycle.ts';
 import { listObjects } from './s3-list.ts';
 import { parseS3Url } from './s3-location.ts';
 import { putInParts } from './s3-multipart.ts';
 import { probeMultipartCreateOnly } from './s3-probe.ts';
+import { s3Tagging } from './s3-tags.ts';
 
 export type { S3Options } from './s3-connection.ts';
 
@@ -60,8 +62,8 @@ class S3Store implements Store {
       },
       replace: true,
       parallelCalls: PARALLEL_CALLS,
-      tagging: undefined,
-      lifecycle: undefined,
+      tagging: s3Tagging(bucket),
+      lifecycle: s3Lifecycle(bucket),
     };
   }
 
