@@ -1,10 +1,12 @@
-import { afterEach, beforeEach, describe } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MIB } from '../../src/kernel/size.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { describeEnding } from './store-ending.ts';
+import { describeLifecycle } from './store-lifecycle.ts';
 import { describeListing } from './store-listing.ts';
 import { describeReading } from './store-reading.ts';
 import type { StoreSuite } from './store-suite.ts';
+import { describeTagging } from './store-tagging.ts';
 import { describeWriting } from './store-writing.ts';
 
 /** An empty place and a store on it. */
@@ -25,6 +27,8 @@ export interface StoreSuiteOptions {
   readonly runs?: number;
   /** At a race, the losers may hear "try again" (RIG_STORE_UNAVAILABLE) before they hear "exists". Default false. */
   readonly vagueLosers?: boolean;
+  /** What the store does not have. Default: it has everything. */
+  readonly without?: readonly ('tagging' | 'lifecycle')[];
 }
 
 /**
@@ -57,5 +61,15 @@ export function describeStore(
     describeWriting(suite);
     describeListing(suite);
     describeEnding(suite);
+    const { without = [] } = options;
+    if (!without.includes('tagging')) {
+      describeTagging(suite);
+    }
+    if (!without.includes('lifecycle')) {
+      describeLifecycle(suite);
+    }
+    it.for(without)('says that it has no %s', (capability) => {
+      expect(suite.store().capabilities[capability]).toBeUndefined();
+    });
   });
 }

@@ -9,6 +9,7 @@ import type {
   PutOptions,
   Store,
 } from '../../src/store/contract.ts';
+import { surroundCalls } from '../../src/store/layers/capabilities.ts';
 
 /**
  * A store that fails as a bad network does, by the numbers of `random`: calls fail before or after they took
@@ -31,7 +32,12 @@ export function flakyStore(store: Store, random: Random, failureRate = 0.3): Sto
   }
   return {
     url: store.url,
-    capabilities: store.capabilities,
+    capabilities: surroundCalls(store.capabilities, async (_, what, options, call) => {
+      mayFail(`${what}, before`, options);
+      const result = await call();
+      mayFail(`${what}, after`);
+      return result;
+    }),
     async get(key: string, options: GetOptions = {}) {
       mayFail('get', options);
       const object = await store.get(key, options);

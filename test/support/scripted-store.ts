@@ -11,12 +11,15 @@ import type {
   Store,
   StoredObject,
 } from '../../src/store/contract.ts';
+import { surroundCalls } from '../../src/store/layers/capabilities.ts';
 
 /** What a test does to a call: `proceed` makes the real one. */
 export interface Script {
   get?: (key: string, proceed: () => Promise<StoredObject | undefined>) => Promise<StoredObject | undefined>;
   put?: (key: string, proceed: () => Promise<PutResult>, options: PutOptions) => Promise<PutResult>;
   list?: (prefix: string) => void | Promise<void>;
+  /** Of tags and lifecycle rules; `what` is as in {@link ScriptedStore.calls}. */
+  capability?: (what: string) => void | Promise<void>;
 }
 
 /** A store that notes its calls and lets a test bend them. */
@@ -31,7 +34,11 @@ export class ScriptedStore implements Store {
   constructor(store: Store) {
     this.#store = store;
     this.url = store.url;
-    this.capabilities = store.capabilities;
+    this.capabilities = surroundCalls(store.capabilities, async (_, what, _options, call) => {
+      this.calls.push(what);
+      await this.script.capability?.(what);
+      return call();
+    });
   }
 
   get(key: string, options?: GetOptions): Promise<StoredObject | undefined> {

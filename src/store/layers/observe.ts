@@ -11,8 +11,9 @@ import type {
   Store,
   StoredObject,
 } from '../contract.ts';
+import { surroundCalls } from './capabilities.ts';
 
-export type StoreOperation = 'get' | 'head' | 'put' | 'list' | 'delete';
+export type StoreOperation = 'get' | 'head' | 'put' | 'list' | 'delete' | 'tagging' | 'lifecycle';
 
 export interface OperationCounters {
   /** Calls made; one for a listing or a deletion of any length. */
@@ -29,7 +30,15 @@ export type StoreCounters = Readonly<Record<StoreOperation, OperationCounters>>;
 
 export function createStoreCounters(): StoreCounters {
   const zero = (): OperationCounters => ({ calls: 0, errors: 0, sentBytes: 0, receivedBytes: 0 });
-  return { get: zero(), head: zero(), put: zero(), list: zero(), delete: zero() };
+  return {
+    get: zero(),
+    head: zero(),
+    put: zero(),
+    list: zero(),
+    delete: zero(),
+    tagging: zero(),
+    lifecycle: zero(),
+  };
 }
 
 /** The counters as they stand now; later calls do not change the copy. */
@@ -50,9 +59,11 @@ class ObservedStore implements Store {
 
   constructor(store: Store, counters: StoreCounters) {
     this.url = store.url;
-    this.capabilities = store.capabilities;
     this.#store = store;
     this.#counters = counters;
+    this.capabilities = surroundCalls(store.capabilities, (capability, _what, _options, call) =>
+      counted(counters[capability], call),
+    );
   }
 
   async get(key: string, options?: GetOptions): Promise<StoredObject | undefined> {
@@ -66,7 +77,8 @@ class ObservedStore implements Store {
 
   put(key: string, body: PutBody, options: PutOptions): Promise<PutResult> {
     const counters = this.#counters.put;
-    const observed = { lengthBytes: body.lengthBytes, open: () => countedSource(counters, body) };
+    const { lengthBytes, atMostBytes } = body;
+    const observed = { lengthBytes, atMostBytes, open: () => countedSource(counters, body) };
     return counted(counters, () => this.#store.put(key, observed, options));
   }
 

@@ -14,10 +14,11 @@ import type {
   StoredObject,
 } from '../contract.ts';
 import { resolveRange } from '../key.ts';
+import { surroundCalls } from './capabilities.ts';
 
 /**
- * Repeats what may be repeated and failed with a retryable error: every get, head, list and delete, and puts with
- * `if: 'any'`. A body that breaks goes on where it broke, a listing goes on after the last key it gave. A create-only
+ * Repeats what may be repeated and failed with a retryable error: every get, head, list and delete, puts with
+ * `if: 'any'`, and all calls about tags and rules. A body that breaks goes on where it broke, a listing goes on after the last key it gave. A create-only
  * put is never repeated: after an unknown outcome, "exists" may mean the caller's own bytes, and only the
  * caller can tell.
  *
@@ -36,9 +37,11 @@ class RetryingStore implements Store {
 
   constructor(store: Store, policy: RetryPolicy) {
     this.url = store.url;
-    this.capabilities = store.capabilities;
     this.#store = store;
     this.#policy = policy;
+    this.capabilities = surroundCalls(store.capabilities, (_, what, options = {}, call) =>
+      this.#attempts(what, options).run(call),
+    );
   }
 
   async get(key: string, options: GetOptions = {}): Promise<StoredObject | undefined> {

@@ -1,9 +1,12 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { bodyOf } from '../../../src/store/body.ts';
+import type { PutBody, Store } from '../../../src/store/contract.ts';
 import { createMemoryNamespace, openMemoryStore } from '../../../src/store/drivers/memory.ts';
 import { createStoreCounters, observe, snapshotCounters } from '../../../src/store/layers/observe.ts';
 import { describeStore } from '../../conformance/store.ts';
+import { flakyStore } from '../../support/flaky-store.ts';
+import { seededRandom } from '../../support/seeded-random.ts';
 import { allOf, contentOf, keysOf } from '../../support/store-bytes.ts';
 
 describeStore('observe over memory', async () => {
@@ -25,6 +28,12 @@ it('observe counts calls, errors and bytes of each operation, and a snapshot sta
   await keysOf(store);
   await expect(allOf(store.list('', { signal: AbortSignal.abort() }))).rejects.toThrow();
   await store.delete(['a', 'b']);
+  const { tagging, lifecycle } = store.capabilities;
+  await tagging?.setTags('a', {});
+  await expect(tagging?.getTags('a', { signal: AbortSignal.abort() })).rejects.toThrow();
+  await lifecycle?.read();
+  await lifecycle?.write({ rules: [], attributes: {} });
+  await lifecycle?.keepsVersions();
 
   expect(counters).toEqual({
     put: { calls: 2, errors: 1, sentBytes: 8, receivedBytes: 0 },
@@ -32,6 +41,8 @@ it('observe counts calls, errors and bytes of each operation, and a snapshot sta
     head: { calls: 1, errors: 0, sentBytes: 0, receivedBytes: 0 },
     list: { calls: 2, errors: 1, sentBytes: 0, receivedBytes: 0 },
     delete: { calls: 1, errors: 0, sentBytes: 0, receivedBytes: 0 },
+    tagging: { calls: 2, errors: 1, sentBytes: 0, receivedBytes: 0 },
+    lifecycle: { calls: 3, errors: 0, sentBytes: 0, receivedBytes: 0 },
   });
   expect(untouched).toEqual(createStoreCounters());
 });
@@ -51,4 +62,17 @@ it('observe counts only the bytes a reader took, and a body that breaks as an er
   expect(counters.get).toMatchObject({ calls: 1, errors: 1 });
   expect(counters.get.receivedBytes).toBeGreaterThan(0);
   expect(counters.get.receivedBytes).toBeLessThan(1_000_000);
+});
+
+it('observe hands on what a body says of itself', async () => {
+  const bodies: PutBody[] = [];
+  const put: Store['put'] = async (_key, body) => {
+    bodies.push(body);
+    return {};
+  };
+  const memory = openMemoryStore(createMemoryNamespace(), systemClock);
+  const store = observe({ ...flakyStore(memory, seededRandom(1), 0), put }, createStoreCounters());
+  await store.put('a', { lengthBytes: undefined, atMostBytes: 7, open: () => [] }, { if: 'any' });
+  await store.put('a', bodyOf('12345'), { if: 'any' });
+  expect(bodies).toMatchObject([{ lengthBytes: undefined, atMostBytes: 7 }, { lengthBytes: 5 }]);
 });
