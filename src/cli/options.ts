@@ -52,6 +52,28 @@ function within(
   return value;
 }
 
+/** What a number given by the user may be. */
+export interface NumberLimits {
+  readonly minimum: number;
+  readonly maximum: number;
+  /** Without a fraction. */
+  readonly whole: boolean;
+}
+
+/** A parser for plain decimal numbers within limits; the limits are included. */
+export function numberParser(flag: string, limits: NumberLimits): (text: string) => number {
+  const { minimum, maximum, whole } = limits;
+  const kind = whole ? 'a whole number' : 'a number';
+  return (text) => {
+    const value = (whole ? /^\d+$/ : /^\d+(\.\d+)?$/).test(text) ? Number(text) : Number.NaN;
+    if (value >= minimum && value <= maximum) {
+      return value;
+    }
+    const hint = `give ${kind} from ${minimum} to ${maximum}`;
+    throw usage(`${flag}: ${quote(text)} is not ${kind} from ${minimum} to ${maximum}`, hint);
+  };
+}
+
 const POINT_HINT =
   'give "latest", an offset (12345 or 0x48e), a time with its zone (2026-11-21T10:32:07Z), or "10m ago"';
 
@@ -114,7 +136,8 @@ export function textParser(flag: string, hint: string): (text: string) => string
   };
 }
 
-function usage(message: string, hint: string): RigError {
+/** The command line itself is wrong. */
+export function usage(message: string, hint: string): RigError {
   return new RigError('RIG_USAGE', message, { hint });
 }
 
