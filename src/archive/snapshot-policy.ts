@@ -73,14 +73,21 @@ function chainOf(newest: PastSnapshot, past: readonly PastSnapshot[]): readonly 
   const byOffset = new Map(past.map((snapshot) => [snapshot.at, snapshot]));
   const chain: PastSnapshot[] = [];
   let current: PastSnapshot | undefined = newest;
-  while (current?.header !== undefined) {
+  while (current !== undefined) {
     chain.unshift(current);
-    const { base }: SnapshotHeader = current.header;
-    if (base === undefined) {
+    if (current.header !== undefined && current.header.base === undefined) {
       return chain;
     }
-    const found = base < current.at ? byOffset.get(base) : undefined;
-    current = found?.header && isAlike(found.header, current.header) ? found : undefined;
+    current = baseOf(current, byOffset);
   }
   return [];
+}
+
+function baseOf(
+  { at, header }: PastSnapshot,
+  byOffset: ReadonlyMap<Offset, PastSnapshot>,
+): PastSnapshot | undefined {
+  const base = header?.base;
+  const found = base === undefined || base >= at ? undefined : byOffset.get(base);
+  return header !== undefined && found?.header !== undefined && isAlike(found.header, header) ? found : undefined;
 }
