@@ -27,6 +27,7 @@ it('the library pushes, verifies and restores without a command line', async () 
       pid: 1,
       deadlineMs: 60_000,
       unsafeNoFencing: false,
+      snapshots: undefined,
     }),
   );
   expect(pushed.durable).toBe(8);

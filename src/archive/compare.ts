@@ -3,9 +3,10 @@ import { RigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import { MIB } from '../kernel/size.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
+import { baseIndex, linkedBelow } from './base.ts';
 import { nextChain } from './batch-header.ts';
 import { type BatchHead, openFrame, readHead, readStored, type StoredBatch } from './batch-object.ts';
-import type { ListedBatch } from './catalog.ts';
+import type { Catalog, ListedBatch } from './catalog.ts';
 import { damaged } from './damage.ts';
 import { hashLocal, type LocalJournal } from './local-journal.ts';
 
@@ -50,20 +51,40 @@ export function localBehind(path: string, standing: Standing): RigError {
 /**
  * Checks that the journal goes on from the archive: the first batch and the last ones covering at least 1 MiB must be
  * the journal's bytes. Costs three small requests whatever the number of batches: the cuts are known from the
- * listing, so the chain from one header to the last can be computed from the journal alone.
+ * listing, so the chain from one header to the last can be computed from the journal alone. Below the newest snapshot's
+ * cut a prune may have left holes: there batches are compared one at a time, as far as they are linked.
  *
- * @param last the head of the last of `batches`, which are in order.
+ * @param last the head of the last batch of the catalog.
  * @throws RigError RIG_DIVERGED, RIG_LOCAL_BEHIND
  */
 export async function compareWithJournal(
   store: Store,
-  batches: readonly ListedBatch[],
+  catalog: Catalog,
   last: BatchHead,
   journal: LocalJournal,
   options: CallOptions = {},
 ): Promise<void> {
-  const comparison = new Comparison(store, batches, last, journal, await journal.observe(), options);
-  await comparison.run();
+  const base = baseIndex(catalog);
+  const [below, healthy] = [catalog.batches.slice(0, base), catalog.batches.slice(base)];
+  const localEnd = await journal.observe();
+  const compare = (batches: readonly ListedBatch[], end: BatchHead) =>
+    new Comparison(store, batches, end, journal, localEnd, options).run();
+  await compare(healthy, last);
+  const compareAlone = (head: BatchHead) =>
+    compare([{ key: head.key, first: head.header.first, storedBytes: head.storedBytes }], head);
+  for await (const head of linkedBelow(store, below.slice(0, 1), catalog.batches[1], options)) {
+    await compareAlone(head);
+  }
+  const isEnough = (start: Offset) => last.header.end - start >= COMPARED_BYTES;
+  if (isEnough(healthy[0]?.first ?? 0)) {
+    return;
+  }
+  for await (const head of linkedBelow(store, below, healthy[0], options)) {
+    await compareAlone(head);
+    if (isEnough(head.header.first)) {
+      return;
+    }
+  }
 }
 
 class Comparison {

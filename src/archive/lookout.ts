@@ -70,7 +70,7 @@ export class Lookout {
     if (wasAway) {
       await this.#fullLook(durable, signal);
     } else if (this.#clock.monotonicMs() - this.#lookedMs > LOOK_EVERY_MS) {
-      await this.#look(signal);
+      await this.look(signal);
     }
     const anchor = this.#anchor;
     const sent = this.#now();
@@ -110,7 +110,11 @@ export class Lookout {
     }
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  /**
+   * Looks now. To be called before anything but a batch is changed.
+   * @throws RigError RIG_FENCED
+   */
+  async look(signal: AbortSignal): Promise<void> {
     await this.#ask(signal);
     this.throwIfOvertaken();
   }

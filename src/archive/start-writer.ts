@@ -25,7 +25,8 @@ export interface StartOptions {
   readonly store: Store;
   readonly policy: RetryPolicy;
   readonly report: Reporter;
-  readonly journal: LocalJournal;
+  /** Undefined: nothing will be appended. */
+  readonly journal: LocalJournal | undefined;
   readonly identity: WriterIdentity;
   /** Go on although the store ignores create-only puts, with a warning: two writers may then lose data. */
   readonly unsafeNoFencing: boolean;
@@ -59,8 +60,8 @@ export async function startWriter(survey: Survey, options: StartOptions): Promis
   if (current.newestClaim !== undefined && current.newestClaim.epoch > claim.epoch) {
     throw fencedBy(current.newestClaim);
   }
-  if (hasMoved(survey, current) && current.tail.last !== undefined) {
-    await compareWithJournal(store, current.catalog.batches, current.tail.last, journal, { signal });
+  if (journal !== undefined && hasMoved(survey, current) && current.tail.last !== undefined) {
+    await compareWithJournal(store, current.catalog, current.tail.last, journal, { signal });
   }
   return new Writer(survey.descriptor.id, claim.epoch, store, policy, lookout, current.tail);
 }

@@ -15,6 +15,7 @@ import {
   type NewArchive,
   readDescriptor,
 } from './descriptor.ts';
+import { readSnapshotHeader } from './snapshot-object.ts';
 
 /** An archive as one listing and a few headers show it. */
 export interface Survey {
@@ -29,7 +30,7 @@ export interface Survey {
 export interface Tail {
   readonly durable: Offset;
   readonly chain: Sha256;
-  /** The last batch, or undefined when there is none. */
+  /** The last batch, or undefined when there is none. It ends before `durable` when a snapshot's cut lies beyond it. */
   readonly last: BatchHead | undefined;
 }
 
@@ -45,10 +46,14 @@ export async function surveyArchive(
   descriptor: Descriptor,
   options: CallOptions = {},
 ): Promise<Survey> {
+  let seen: Tail | undefined;
   for (let listing = 1; listing <= LISTINGS_LIMIT; listing += 1) {
     const catalog = await readCatalog(store, options);
     const tail = await readTail(store, descriptor, catalog, options);
-    if (tail !== undefined) {
+    // Batches are listed first: those up to the snapshot's cut may be there by now.
+    const isCertain = tail?.durable === tail?.last?.header.end || tail?.durable === seen?.durable;
+    seen = tail;
+    if (tail !== undefined && (isCertain || tail.durable === 0)) {
       const newest = catalog.writers.at(-1);
       const read = newest === undefined ? undefined : await readClaim(store, newest.epoch, options);
       return { descriptor, catalog, tail, newestClaim: read?.claim };
@@ -59,8 +64,30 @@ export async function surveyArchive(
   });
 }
 
-/** Undefined: the last listed batch is gone. */
+/**
+ * Undefined: what was listed last is gone. When something else than rigctl removed the batches after the newest
+ * snapshot's cut, the chain goes on from that cut.
+ */
 async function readTail(
+  store: Store,
+  descriptor: Descriptor,
+  catalog: Catalog,
+  options: CallOptions,
+): Promise<Tail | undefined> {
+  const newest = catalog.snapshots.at(-1);
+  const tail = await readBatchTail(store, descriptor, catalog, options);
+  if (tail === undefined || newest === undefined || newest.at <= tail.durable) {
+    return tail;
+  }
+  const header = await readSnapshotHeader(store, newest.key, options);
+  if (header === undefined) {
+    return undefined;
+  }
+  mustBeOf(descriptor, newest.key, header);
+  return header.cut <= tail.durable ? tail : { ...tail, durable: header.cut, chain: header.chain };
+}
+
+async function readBatchTail(
   store: Store,
   descriptor: Descriptor,
   catalog: Catalog,
@@ -74,12 +101,14 @@ async function readTail(
   if (last === undefined) {
     return undefined;
   }
-  if (last.header.archive !== descriptor.id) {
-    throw damaged(listed.key, `it belongs to the archive ${last.header.archive}`, {
-      details: { offset: listed.first },
-    });
-  }
+  mustBeOf(descriptor, listed.key, last.header);
   return { durable: last.header.end, chain: last.header.chain, last };
+}
+
+function mustBeOf(descriptor: Descriptor, key: string, { archive }: { readonly archive: string }): void {
+  if (archive !== descriptor.id) {
+    throw damaged(key, `it belongs to the archive ${archive}`);
+  }
 }
 
 /**

@@ -62,6 +62,11 @@ export class Writer {
     return this.#chain;
   }
 
+  /** Looks for a successor now. @throws RigError RIG_FENCED */
+  look(signal: AbortSignal): Promise<void> {
+    return this.#lookout.look(signal);
+  }
+
   /** @throws RigError RIG_FENCED when a look beside an earlier put found a successor. */
   throwIfOvertaken(): void {
     this.#lookout.throwIfOvertaken();

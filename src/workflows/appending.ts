@@ -6,8 +6,8 @@ import type { BatchSource, Position } from './batch-source.ts';
 import type { Context } from './context.ts';
 import { withGrace } from './grace.ts';
 
-/** What one `push` has stored so far, over all the writers it had to be. */
-export interface PushTotals {
+/** What has been appended so far. */
+export interface AppendTotals {
   /** Undefined until the archive has been looked at. */
   durable: Offset | undefined;
   batches: number;
@@ -21,9 +21,9 @@ export class Appending {
   readonly #journal: Journal;
   readonly #source: BatchSource;
   readonly #writer: Writer;
-  readonly #totals: PushTotals;
+  readonly #totals: AppendTotals;
 
-  constructor(context: Context, journal: Journal, source: BatchSource, writer: Writer, totals: PushTotals) {
+  constructor(context: Context, journal: Journal, source: BatchSource, writer: Writer, totals: AppendTotals) {
     this.#context = context;
     this.#journal = journal;
     this.#source = source;

@@ -103,6 +103,7 @@ export class Pusher implements PushRun {
           pid: process.pid,
           deadlineMs: ONE_SHOT_DEADLINE_MS,
           unsafeNoFencing: false,
+          snapshots: undefined,
         },
       );
       this.result = result;

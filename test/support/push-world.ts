@@ -63,6 +63,7 @@ export class PushWorld {
       pid: 1,
       deadlineMs: 60_000,
       unsafeNoFencing: false,
+      snapshots: undefined,
       ...options,
     });
     ended.catch(() => undefined);

@@ -1,12 +1,22 @@
 import { type Command, Option } from 'commander';
 import type { Compression } from '../../archive/seal.ts';
+import { DEFAULT_FULL_RATIO } from '../../archive/snapshot-policy.ts';
 import type { FormatName } from '../../journal/contract.ts';
 import { JOURNAL_FORMATS } from '../../journal/registry.ts';
+import { RigError } from '../../kernel/errors.ts';
 import { showOffset } from '../../kernel/offset.ts';
 import { showSize } from '../../kernel/size.ts';
-import type { PushResult } from '../../workflows/push.ts';
+import type { PushResult, SnapshotOptions } from '../../workflows/push.ts';
 import { ONE_SHOT_DEADLINE_MS } from '../open.ts';
-import { compressionChoices, durationParser, parseCompression, sizeParser } from '../options.ts';
+import {
+  compressionChoices,
+  durationParser,
+  numberParser,
+  parseCompression,
+  sizeParser,
+  textParser,
+  usage,
+} from '../options.ts';
 import type { Outcome } from '../render/renderer.ts';
 import { counted } from '../render/text.ts';
 import type { Session } from '../session.ts';
@@ -14,6 +24,10 @@ import type { CommandDefinition } from './definition.ts';
 
 interface PushFlags {
   readonly follow?: true;
+  readonly snapshots?: string;
+  readonly snapshotNames?: 'hex' | 'dec';
+  readonly fullRatio?: number;
+  readonly pruneLocal?: number;
   readonly format?: FormatName;
   readonly interval: number;
   readonly batchBytes?: number;
@@ -21,25 +35,36 @@ interface PushFlags {
   readonly unsafeNoFencing?: true;
 }
 
+/** What makes no sense without a directory. */
+const SNAPSHOT_FLAGS = {
+  snapshotNames: '--snapshot-names',
+  pruneLocal: '--prune-local',
+  fullRatio: '--full-ratio',
+} as const;
+
 const DEFAULT_INTERVAL = '1s';
 const parseInterval = durationParser('--interval', { minimum: '0', maximum: '1h' });
 
 export const pushCommand: CommandDefinition = {
   name: 'push',
-  summary: 'upload a journal to the archive, once or as it grows',
+  summary: 'upload a journal and snapshots to the archive, once or as they come',
   description:
-    'Uploads what the archive does not have yet of an append-only journal. What it reports durable can be restored. ' +
-    'An unfinished last record is not pushed. It may be run again at any time, and on an archive that another ' +
-    'push writes to: the newer writer wins, and the older one ends with status 11.',
+    'Uploads what the archive does not have yet of an append-only journal, and of the snapshots that the application ' +
+    'puts into a directory. What it reports durable can be restored. An unfinished last record is not pushed. It may ' +
+    'be run again at any time, and on an archive that another push writes to: the newer writer wins, and the older ' +
+    'one ends with status 11.',
   examples: [
     'rigctl push app.log --archive s3://backups/app',
     'rigctl push events.ndjson --follow --format lines --archive file:/backup/events',
+    'rigctl push app.log --follow --snapshots /var/lib/app/snapshots --prune-local 2',
+    'rigctl push --snapshots /var/lib/app/snapshots --archive s3://backups/app-state',
   ],
-  failures: ['not-found', 'conflict', 'denied', 'unavailable', 'data', 'local'],
+  failures: ['partial', 'not-found', 'conflict', 'denied', 'unavailable', 'data', 'local'],
   whenInterrupted: 'finishing the batch in flight',
   declare(command, start) {
-    declareOptions(command.argument('<journal>', 'the append-only file to upload')).action(
-      (journal: string, flags: PushFlags) => start((session) => runPush(session, journal, flags)),
+    const argument = 'the append-only file to upload; left out: only snapshots';
+    declareSnapshotOptions(declareOptions(command.argument('[journal]', argument))).action(
+      (journal: string | undefined, flags: PushFlags) => start((session) => runPush(session, journal, flags)),
     );
   },
 };
@@ -76,12 +101,59 @@ function declareOptions(command: Command): Command {
     .option('--unsafe-no-fencing', 'write to a store that cannot keep two writers apart: you must');
 }
 
-async function runPush(session: Session, journal: string, flags: PushFlags): Promise<Outcome> {
+function declareSnapshotOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--snapshots <directory>',
+        'upload the snapshots in it too: files and directories named by their offset',
+      ).argParser(
+        textParser('--snapshots', 'give the directory that the application puts its snapshots into'),
+      ),
+    )
+    .addOption(
+      new Option('--snapshot-names <base>', 'how to read names of 16 digits').choices(['hex', 'dec']),
+    )
+    .addOption(
+      new Option(
+        '--full-ratio <ratio>',
+        'a full snapshot when the increments since the last full are more than so much of it ' +
+          `(default: ${DEFAULT_FULL_RATIO}; 0: always a full one)`,
+      ).argParser(numberParser('--full-ratio', { minimum: 0, maximum: 100, whole: false })),
+    )
+    .addOption(
+      new Option(
+        '--prune-local <count>',
+        'remove snapshots from the directory once they are archived, but this many of the newest',
+      ).argParser(numberParser('--prune-local', { minimum: 1, maximum: 1_000_000, whole: true })),
+    );
+}
+
+function snapshotOptions(journal: string | undefined, flags: PushFlags): SnapshotOptions | undefined {
+  const { snapshots: directory, snapshotNames: names, pruneLocal, fullRatio = DEFAULT_FULL_RATIO } = flags;
+  if (directory !== undefined) {
+    return { directory, names, pruneLocal, fullRatio, expire: undefined };
+  }
+  const alone = (['snapshotNames', 'pruneLocal', 'fullRatio'] as const).find(
+    (name) => flags[name] !== undefined,
+  );
+  if (alone !== undefined) {
+    throw usage(`${SNAPSHOT_FLAGS[alone]} is given without --snapshots`, 'add --snapshots DIRECTORY');
+  }
+  if (journal === undefined) {
+    throw usage('there is nothing to push', 'name a journal, a directory with --snapshots, or both');
+  }
+  return undefined;
+}
+
+async function runPush(session: Session, journal: string | undefined, flags: PushFlags): Promise<Outcome> {
   const { push } = await import('../../workflows/push.ts');
   const { follow = false, format, interval, batchBytes, compression, unsafeNoFencing = false } = flags;
+  const snapshots = snapshotOptions(journal, flags);
   const context = await session.openContext(follow ? undefined : ONE_SHOT_DEADLINE_MS);
   const result = await push(context, {
     journal,
+    snapshots,
     follow,
     format,
     intervalMs: interval,
@@ -92,12 +164,32 @@ async function runPush(session: Session, journal: string, flags: PushFlags): Pro
     deadlineMs: ONE_SHOT_DEADLINE_MS,
     unsafeNoFencing,
   });
-  return { fields: { ...result }, lines: linesOf(result), error: session.interruption };
+  return {
+    fields: { ...result },
+    lines: linesOf(result),
+    error: session.interruption ?? incomplete(result, follow),
+  };
 }
 
-function linesOf({ durable, batches, bytes, storedBytes, tornBytes }: PushResult): string[] {
-  const amount = `${showSize(bytes)} in ${counted(batches, 'batch', 'batches')}`;
-  const pushed = batches === 0 ? 'nothing new to push' : `pushed ${amount} (${showSize(storedBytes)} stored)`;
+/** While following, what was left out may still come; a push that ends has to say so. */
+function incomplete({ skippedSnapshots }: PushResult, follow: boolean): RigError | undefined {
+  return skippedSnapshots === 0 || follow
+    ? undefined
+    : new RigError('RIG_INCOMPLETE', `${counted(skippedSnapshots, 'snapshot')} left out`, {
+        hint: 'see the warnings for the reasons; all else is stored',
+        details: { skippedSnapshots },
+      });
+}
+
+function linesOf({ durable, batches, bytes, snapshots, storedBytes, tornBytes }: PushResult): string[] {
+  const amounts = [
+    ...(batches === 0 ? [] : [`${showSize(bytes)} in ${counted(batches, 'batch', 'batches')}`]),
+    ...(snapshots === 0 ? [] : [counted(snapshots, 'snapshot')]),
+  ];
+  const pushed =
+    amounts.length === 0
+      ? 'nothing new to push'
+      : `pushed ${amounts.join(' and ')} (${showSize(storedBytes)} stored)`;
   const torn =
     tornBytes === 0
       ? []

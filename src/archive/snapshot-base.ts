@@ -1,0 +1,103 @@
+import { isRigError } from '../kernel/errors.ts';
+import type { Offset } from '../kernel/offset.ts';
+import type { CallOptions, Store } from '../store/contract.ts';
+import type { ListedSnapshot } from './catalog.ts';
+import { meaningOf, SNAPSHOT_PREFIX, snapshotKey } from './layout.ts';
+import type { SealingBase } from './seal-snapshot.ts';
+import type { SnapshotHeader } from './snapshot-header.ts';
+import { resolvePieces } from './snapshot-index.ts';
+import { readSnapshotHeader, resolveChain } from './snapshot-object.ts';
+import { chooseSnapshot, type NextSnapshot, type PastSnapshot } from './snapshot-policy.ts';
+
+/** What a new snapshot is to be built on, or why on nothing. */
+export type FoundBase =
+  | { readonly base: SealingBase; readonly why?: undefined }
+  | { readonly base: undefined; readonly why: string };
+
+/**
+ * Finds the base of a new snapshot of the archive `archive`: reads the headers from the newest snapshot back to the last
+ * full one of its kind, no more, and then makes sure of the chosen one's whole chain. May be repeated.
+ */
+export async function findBase(
+  store: Store,
+  archive: string,
+  next: NextSnapshot,
+  fullRatio: number,
+  options: CallOptions = {},
+): Promise<FoundBase> {
+  const past = await readPast(store, next, options);
+  const choice = chooseSnapshot(next, past, fullRatio);
+  if (choice.kind === 'full') {
+    return { base: undefined, why: choice.why };
+  }
+  try {
+    const chain = await resolveChain(store, choice.base, archive, options);
+    const [head] = chain;
+    return head === undefined
+      ? { base: undefined, why: 'its base is gone' }
+      : {
+          base: {
+            header: head.header,
+            sha256: head.footer.sha256,
+            pieces: () => resolvePieces(store, chain, options),
+          },
+        };
+  } catch (error) {
+    if (isRigError(error) && (error.kind === 'data' || error.kind === 'not-found')) {
+      return { base: undefined, why: error.message };
+    }
+    throw error;
+  }
+}
+
+/** The newest snapshot of this kind below the next one, with all that it builds on, and the damaged ones on the way. */
+async function readPast(
+  store: Store,
+  next: NextSnapshot,
+  options: CallOptions,
+): Promise<readonly PastSnapshot[]> {
+  const listed = await listBelow(store, next.at, options);
+  const past: PastSnapshot[] = [];
+  let wanted: Offset | undefined;
+  for (const snapshot of listed.reverse()) {
+    if (wanted !== undefined && snapshot.at !== wanted) {
+      continue;
+    }
+    const header = await readAnyHeader(store, snapshot, options);
+    past.unshift({ at: snapshot.at, storedBytes: snapshot.storedBytes, header });
+    if (header === undefined || (header.of === next.of && header.content === next.content)) {
+      wanted = header?.base;
+      if (wanted === undefined) {
+        break;
+      }
+    }
+  }
+  return past;
+}
+
+async function listBelow(store: Store, at: Offset, options: CallOptions): Promise<ListedSnapshot[]> {
+  const listed: ListedSnapshot[] = [];
+  for await (const { key, sizeBytes, modifiedAtMs } of store.list(SNAPSHOT_PREFIX, options)) {
+    const meaning = meaningOf(key);
+    if (meaning.kind === 'snapshot' && meaning.at < at) {
+      listed.push({ key, at: meaning.at, storedBytes: sizeBytes, modifiedAtMs });
+    }
+  }
+  return listed;
+}
+
+/** Undefined: nobody can read it. */
+async function readAnyHeader(
+  store: Store,
+  { at }: ListedSnapshot,
+  options: CallOptions,
+): Promise<SnapshotHeader | undefined> {
+  try {
+    return await readSnapshotHeader(store, snapshotKey(at), options);
+  } catch (error) {
+    if (isRigError(error) && error.kind === 'data') {
+      return undefined;
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,131 @@
+import { assert } from '../kernel/assert.ts';
+import { Attempts, type RetryPolicy } from '../kernel/attempts.ts';
+import { isRigError, RigError } from '../kernel/errors.ts';
+import type { Offset } from '../kernel/offset.ts';
+import type { Reporter } from '../kernel/report.ts';
+import { bodyOf, readWhole } from '../store/body.ts';
+import type { Store } from '../store/contract.ts';
+import { goneAgain } from './create-once.ts';
+import { LATEST_KEY, meaningOf, SNAPSHOT_PREFIX, snapshotKey } from './layout.ts';
+import type { SealedSnapshot, SnapshotSummary } from './seal-snapshot.ts';
+import { readSnapshotHead } from './snapshot-object.ts';
+
+/** Looks for a successor now; throws RIG_FENCED when there is one. */
+export type Look = (signal: AbortSignal) => Promise<void>;
+
+/** What came of putting a snapshot. `present`: the same content was there already; `different`: other content is. */
+export type SnapshotOutcome =
+  | { readonly how: 'stored'; readonly summary: SnapshotSummary }
+  | { readonly how: 'present' | 'different' };
+
+/** `LATEST` is a number of at most 16 hex digits; anything longer is none. */
+const LATEST_LIMIT_BYTES = 1_024;
+
+/** Puts snapshots, and `LATEST` after them, on behalf of a writer. */
+export class SnapshotWriter {
+  readonly #store: Store;
+  readonly #policy: RetryPolicy;
+  readonly #report: Reporter;
+  readonly #look: Look;
+
+  constructor(store: Store, policy: RetryPolicy, report: Reporter, look: Look) {
+    this.#store = store;
+    this.#policy = policy;
+    this.#report = report;
+    this.#look = look;
+  }
+
+  /**
+   * Stores a snapshot under its offset, unless one is there: then says whether it is the same. Looks first. Repeats the
+   * put, byte for byte, until the outcome is certain or the policy's deadline has passed. Overwrites nothing.
+   * @throws RigError RIG_FENCED; RIG_STORE_*; RIG_CHECKSUM_MISMATCH when what is there is damaged; whatever the
+   *   snapshot's source throws
+   */
+  async put(at: Offset, sealed: SealedSnapshot, signal: AbortSignal): Promise<SnapshotOutcome> {
+    const key = snapshotKey(at);
+    const attempts = new Attempts(`put ${key}`, this.#policy, signal);
+    for (;;) {
+      await this.#look(signal);
+      let failure: RigError;
+      try {
+        await this.#create(key, sealed, signal);
+        return { how: 'stored', summary: await summaryOf(sealed) };
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isRigError(error) || !(error.code === 'RIG_OBJECT_EXISTS' || error.retryable)) {
+          throw error;
+        }
+        failure = error.code === 'RIG_OBJECT_EXISTS' ? goneAgain(key, error) : error;
+      }
+      const found = await readSnapshotHead(this.#store, key, { signal });
+      if (found !== undefined) {
+        const summary = await summaryOf(sealed);
+        return found.footer.sha256 === summary.sha256 ? { how: 'present' } : { how: 'different' };
+      }
+      await attempts.pauseAfter(failure);
+    }
+  }
+
+  /**
+   * Makes `LATEST` name the newest snapshot that is listed. Looks first; does nothing when it does already, or when
+   * there is no snapshot. May be repeated.
+   * @throws RigError RIG_FENCED; RIG_STORE_*
+   */
+  async publishLatest(signal: AbortSignal): Promise<void> {
+    await this.#look(signal);
+    let newest: Offset | undefined;
+    for await (const { key } of this.#store.list(SNAPSHOT_PREFIX, { signal })) {
+      const meaning = meaningOf(key);
+      newest = meaning.kind === 'snapshot' ? meaning.at : newest;
+    }
+    const wanted = newest?.toString(16);
+    if (wanted !== undefined && (await this.#readLatest(signal)) !== wanted) {
+      await this.#store.put(LATEST_KEY, bodyOf(wanted), { if: 'any', signal });
+    }
+  }
+
+  async #readLatest(signal: AbortSignal): Promise<string | undefined> {
+    const range = { startByte: 0, endByte: LATEST_LIMIT_BYTES };
+    const object = await this.#store.get(LATEST_KEY, { range, signal });
+    return object && Buffer.from(await readWhole(LATEST_KEY, object, LATEST_LIMIT_BYTES)).toString('latin1');
+  }
+
+  async #create(key: string, sealed: SealedSnapshot, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#store.put(key, sealed.body, { if: 'absent', signal });
+    } catch (error) {
+      if (!isRigError(error, 'RIG_STORE_UNSUPPORTED')) {
+        throw error;
+      }
+      await this.#createUnguarded(key, sealed, signal);
+    }
+  }
+
+  /**
+   * Some servers honour create-only puts but not for multipart uploads. A snapshot of an offset is the same whoever puts
+   * it, and only a writer that has looked does: so there it is enough to see that nothing is there.
+   */
+  async #createUnguarded(key: string, sealed: SealedSnapshot, signal: AbortSignal): Promise<void> {
+    if ((await this.#store.head(key, { signal })) !== undefined) {
+      throw new RigError('RIG_OBJECT_EXISTS', `${key} exists`);
+    }
+    this.#report({
+      type: 'note',
+      code: 'unguarded-snapshot',
+      message: `${this.#store.url} cannot create large objects on condition: ${key} was looked for before it is put`,
+    });
+    await this.#store.put(key, sealed.body, { if: 'any', signal });
+  }
+}
+
+/** A put that was refused may not have read the body to its end. */
+async function summaryOf(sealed: SealedSnapshot): Promise<SnapshotSummary> {
+  if (sealed.summary() === undefined) {
+    for await (const _ of sealed.body.open()) {
+      // What counts is what is found at the end.
+    }
+  }
+  const summary = sealed.summary();
+  assert(summary !== undefined, 'a body that was read to its end');
+  return summary;
+}
