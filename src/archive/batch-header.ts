@@ -3,7 +3,7 @@ import { isSha256, type Sha256, sha256 } from '../kernel/digest.ts';
 import { isOffset, type Offset } from '../kernel/offset.ts';
 import { MIB } from '../kernel/size.ts';
 import { damaged, fromTheFuture } from './damage.ts';
-import { type FrameEntry, findFrameProblem, isFrameList, isNumberList } from './frame.ts';
+import { bytesOf, type FrameEntry, findFrameProblem, isFrameList, isNumberList } from './frame.ts';
 import { type JsonObject, parseJsonObject } from './json.ts';
 
 /** Uncompressed bytes of a frame, at most: what is held, compressed and checked at a time. */
@@ -106,9 +106,11 @@ function findProblem(header: BatchHeader): string | undefined {
   if (chain !== nextChain(prev, first, end, header.sha256)) {
     return 'its chain does not follow from its content';
   }
+  if (bytesOf(header.frames) !== bytes) {
+    return 'its frames do not add up to its length';
+  }
   return (
-    findFrameProblem(header.frames, bytes, FRAME_LIMIT_BYTES) ??
-    findObservedProblem(header.observed, first, end)
+    findFrameProblem(header.frames, FRAME_LIMIT_BYTES) ?? findObservedProblem(header.observed, first, end)
   );
 }
 

@@ -8,6 +8,12 @@ import { damaged } from './damage.ts';
 /** Uncompressed bytes, stored bytes, CRC-32 of the stored bytes. */
 export type FrameEntry = readonly [bytes: number, storedBytes: number, storedCrc32: number];
 
+/** A frame ready to be stored. */
+export interface SealedFrame {
+  readonly entry: FrameEntry;
+  readonly stored: Uint8Array;
+}
+
 /** Frames compressed at a time; more than the machine has cores gains nothing and holds memory. */
 export const FRAMES_UNDER_WAY = 2;
 
@@ -19,24 +25,23 @@ export function isNumberList(value: unknown, length: number): boolean {
   return Array.isArray(value) && value.length === length && value.every(isOffset);
 }
 
-/** What makes these no frames of `bytes` bytes in all, or undefined when nothing does. */
-export function findFrameProblem(
-  frames: readonly FrameEntry[],
-  bytes: number,
-  limitBytes: number,
-): string | undefined {
-  let total = 0;
-  for (const [frameBytes, storedBytes, storedCrc32] of frames) {
-    if (frameBytes < 1 || frameBytes > limitBytes || storedCrc32 > 0xffff_ffff) {
+/** What makes these no frames of at most `limitBytes`, or undefined when nothing does. */
+export function findFrameProblem(frames: readonly FrameEntry[], limitBytes: number): string | undefined {
+  for (const [bytes, storedBytes, storedCrc32] of frames) {
+    if (bytes < 1 || bytes > limitBytes || storedCrc32 > 0xffff_ffff) {
       return 'a frame is out of bounds';
     }
     // Incompressible data grows a little; a frame that claims more would make a reader hold what it does not need.
-    if (storedBytes < 1 || storedBytes > 2 * frameBytes + KIB) {
+    if (storedBytes < 1 || storedBytes > 2 * bytes + KIB) {
       return 'a frame is stored longer than it can be';
     }
-    total += frameBytes;
   }
-  return total === bytes ? undefined : 'its frames do not add up to its length';
+  return undefined;
+}
+
+/** The uncompressed bytes of all of them. */
+export function bytesOf(frames: readonly FrameEntry[]): number {
+  return frames.reduce((total, [bytes]) => total + bytes, 0);
 }
 
 /** The stored bytes of all of them. */

@@ -13,7 +13,7 @@ import {
 } from './batch-header.ts';
 import { type CompressionName, codecNamed } from './codec.ts';
 import { wrapEnvelope } from './envelope.ts';
-import { FRAMES_UNDER_WAY, type FrameEntry, frameEntry, release } from './frame.ts';
+import { FRAMES_UNDER_WAY, frameEntry, release, type SealedFrame } from './frame.ts';
 
 /** How batches are compressed. */
 export interface Compression {
@@ -36,11 +36,6 @@ export interface BatchContent {
 export interface SealedBatch {
   readonly header: BatchHeader;
   readonly body: PutBody;
-}
-
-interface SealedFrame {
-  readonly entry: FrameEntry;
-  readonly stored: Uint8Array;
 }
 
 /**

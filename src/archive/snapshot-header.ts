@@ -1,5 +1,8 @@
-import type { Sha256 } from '../kernel/digest.ts';
-import type { Offset } from '../kernel/offset.ts';
+import { assert } from '../kernel/assert.ts';
+import { isSha256, type Sha256 } from '../kernel/digest.ts';
+import { isOffset, type Offset } from '../kernel/offset.ts';
+import { damaged, fromTheFuture } from './damage.ts';
+import { type JsonObject, parseJsonObject } from './json.ts';
 
 /** What a snapshot is an image of. */
 export type SnapshotOf = 'state' | 'journal';
@@ -25,4 +28,64 @@ export interface SnapshotHeader {
   /** Of an increment only: the snapshot whose pieces it shares, and the `sha256` in that one's footer. */
   readonly base?: Offset | undefined;
   readonly baseSha256?: Sha256 | undefined;
+}
+
+/** The header as JSON. What it asserts, {@link decodeSnapshotHeader} checks. */
+export function encodeSnapshotHeader(header: SnapshotHeader): Uint8Array {
+  const problem = findProblem(header);
+  assert(problem === undefined, `a snapshot header to be valid: ${problem}`);
+  return Buffer.from(JSON.stringify(header));
+}
+
+/**
+ * Reads a header back.
+ * @throws RigError RIG_VERSION_UNKNOWN for another version; RIG_CHECKSUM_MISMATCH for anything that no writer of
+ *   version 1 writes.
+ */
+export function decodeSnapshotHeader(key: string, json: Uint8Array): SnapshotHeader {
+  const value = parseJsonObject(key, json);
+  if (value['v'] !== 1) {
+    throw fromTheFuture(key, value['v']);
+  }
+  if (!hasHeaderTypes(value)) {
+    throw damaged(key, 'its header lacks a field or has one of another type');
+  }
+  const problem = findProblem(value);
+  if (problem !== undefined) {
+    throw damaged(key, `its header is not valid: ${problem}`, { details: { offset: value.at } });
+  }
+  return value;
+}
+
+function hasHeaderTypes(value: JsonObject): value is JsonObject & SnapshotHeader {
+  const { kind, archive, at, of, content, cut, chain, epoch, createdAt, base, baseSha256 } = value;
+  return (
+    kind === 'snapshot' &&
+    typeof archive === 'string' &&
+    [at, cut, epoch].every(isOffset) &&
+    (of === 'state' || of === 'journal') &&
+    (content === 'file' || content === 'tar') &&
+    isSha256(chain) &&
+    typeof createdAt === 'string' &&
+    (base === undefined || isOffset(base)) &&
+    (baseSha256 === undefined || isSha256(baseSha256))
+  );
+}
+
+/** What makes this no header of version 1, or undefined when nothing does. */
+function findProblem({ at, of, content, cut, epoch, base, baseSha256 }: SnapshotHeader): string | undefined {
+  if (cut > at) {
+    return 'its cut is beyond its offset';
+  }
+  if (of === 'journal' && content !== 'file') {
+    return 'a journal is one file';
+  }
+  if (epoch < 1) {
+    return 'epochs count from 1';
+  }
+  if ((base === undefined) !== (baseSha256 === undefined)) {
+    return 'a base has an offset and a hash';
+  }
+  // So no chain ever comes back to where it has been.
+  return base !== undefined && base >= at ? 'its base is not an earlier snapshot' : undefined;
 }

@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, type Hash, hash } from 'node:crypto';
 import { crc32 as zlibCrc32 } from 'node:zlib';
 
 /** A SHA-256 as 64 lower-case hex digits. */
@@ -14,6 +14,11 @@ export function sha256(...parts: readonly (Uint8Array | string)[]): Sha256 {
     hash.update(part);
   }
   return hash.digest('hex');
+}
+
+/** A SHA-256 as its 32 bytes. */
+export function sha256Bytes(bytes: Uint8Array): Buffer {
+  return hash('sha256', bytes, 'buffer');
 }
 
 /** A running SHA-256; end it with `.digest('hex')`. */

@@ -1,0 +1,33 @@
+import { type Sha256, startSha256 } from '../kernel/digest.ts';
+
+const LENGTH_BYTES = 4;
+const ENTRY_BYTES = LENGTH_BYTES + 32;
+/** A call of the hash costs more than a piece's few bytes. */
+const ENTRIES_AT_A_TIME = 1_024;
+
+/** SHA-256 over `u32le length ‖ SHA-256` of every piece, in order: it proves a content and how it is cut. */
+export class TreeHash {
+  readonly #hash = startSha256();
+  readonly #entries = Buffer.alloc(ENTRIES_AT_A_TIME * ENTRY_BYTES);
+  #usedBytes = 0;
+
+  add(lengthBytes: number, sha256: Uint8Array): void {
+    this.#entries.writeUInt32LE(lengthBytes, this.#usedBytes);
+    this.#entries.set(sha256, this.#usedBytes + LENGTH_BYTES);
+    this.#usedBytes += ENTRY_BYTES;
+    if (this.#usedBytes === this.#entries.length) {
+      this.#flush();
+    }
+  }
+
+  /** Ends it. */
+  digest(): Sha256 {
+    this.#flush();
+    return this.#hash.digest('hex');
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#entries.subarray(0, this.#usedBytes));
+    this.#usedBytes = 0;
+  }
+}
