@@ -16,6 +16,8 @@ export interface BatchAudit {
   readonly head: BatchHead | undefined;
   /** Damage found in the batch itself. */
   readonly damage: readonly RigError[];
+  /** It was listed and is not there any more; that is the damage. */
+  readonly gone: boolean;
 }
 
 /** Looks at a batch's payload beyond its checksums. What it throws of the kinds `data` and `conflict` is damage. */
@@ -56,13 +58,14 @@ export function auditBatches(
 async function auditBatch(store: Store, listed: ListedBatch, options: AuditOptions): Promise<BatchAudit> {
   try {
     if (!options.payload) {
-      return { listed, head: await needHead(store, listed, options), damage: [] };
+      return { listed, head: await needHead(store, listed, options), damage: [], gone: false };
     }
     const batch = await fetchBatch(store, listed, options);
-    return { listed, head: batch.head, damage: await auditPayload(batch, listed, options) };
+    return { listed, head: batch.head, damage: await auditPayload(batch, listed, options), gone: false };
   } catch (error) {
     const damage = [needDamage(error, listed)];
-    return { listed, head: await readHeadAnyway(store, listed, options), damage };
+    const head = await readHeadAnyway(store, listed, options);
+    return { listed, head, damage, gone: isRigError(error, 'RIG_OBJECT_NOT_FOUND') };
   }
 }
 

@@ -1,16 +1,15 @@
 import { isRigError, type RigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { BatchAudit } from './audit-batch.ts';
-import { firstChain } from './batch-header.ts';
 import type { BatchHead } from './batch-object.ts';
-import { type ChainPosition, chainAfter, chainStart, follow } from './chain.ts';
+import { type ChainPosition, chainAfter, follow } from './chain.ts';
 import type { Claim } from './claim.ts';
 import { damaged, missing } from './damage.ts';
 import { writerKey } from './layout.ts';
 
 /**
- * Follows the chain over all batches, in order, and goes on after damage: a batch after a hole is taken at its word,
- * and the next one judged by it.
+ * Follows the chain from a position on over all batches, in order, and goes on after damage: a batch after a hole is
+ * taken at its word, and the next one judged by it.
  */
 export class ChainAudit {
   readonly #archive: string;
@@ -18,21 +17,23 @@ export class ChainAudit {
   readonly #found: (damage: RigError) => void;
   /** Undefined after a batch of which it is not known where it ends. */
   #position: ChainPosition | undefined;
-  #intact: Offset = 0;
+  #intact: Offset;
   #whole = true;
-  #reached: Offset = 0;
-  #newestEpoch = 0;
+  #reached: Offset;
 
   /** `found` gets what is damaged about the chain; damage of a batch itself is the caller's to report. */
-  constructor(archive: string, claim: Claim | undefined, found: (damage: RigError) => void) {
-    this.#archive = archive;
-    this.#claim = claim;
+  constructor(start: ChainPosition, claim: Claim | undefined, found: (damage: RigError) => void) {
+    this.#archive = start.archive;
+    // What was promised below the start is not judged by it.
+    this.#claim = claim !== undefined && claim.durable >= start.offset ? claim : undefined;
     this.#found = found;
-    this.#position = chainStart(archive);
-    this.#checkClaim(0, firstChain(archive));
+    this.#position = start;
+    this.#intact = start.offset;
+    this.#reached = start.offset;
+    this.#checkClaim(start.offset, start.chain);
   }
 
-  /** The end of what is undamaged from the beginning on: what can be restored. */
+  /** The end of what is undamaged from the start on: what can be restored. */
   get intact(): Offset {
     return this.#intact;
   }
@@ -42,9 +43,9 @@ export class ChainAudit {
     return this.#reached;
   }
 
-  /** The greatest epoch of a batch; 0 when there is none. */
-  get newestEpoch(): number {
-    return this.#newestEpoch;
+  /** Can anybody tell where the last batch ends? */
+  get endIsKnown(): boolean {
+    return this.#position !== undefined;
   }
 
   /** The next batch. */
@@ -57,7 +58,6 @@ export class ChainAudit {
     }
     this.#link(head);
     this.#reached = head.header.end;
-    this.#newestEpoch = Math.max(this.#newestEpoch, head.header.epoch);
     this.#checkClaimWithin(head);
     if (this.#whole) {
       this.#intact = head.header.end;

@@ -8,6 +8,9 @@ export interface Finding {
   readonly object: string | null;
   readonly offset: Offset | null;
   readonly message: string;
+  /** What it concerns, where that is a range. */
+  readonly from?: Offset;
+  readonly to?: Offset;
 }
 
 /** So many are listed; an archive of which everything is gone must not fill the memory. */
@@ -30,12 +33,10 @@ export class Findings {
   }
 
   /** An error as a finding; where it does not name the object or the offset itself, these do. */
-  addError(error: RigError, object: string | null = null): void {
-    const { code, message, details } = error;
+  addError(error: RigError, object: string | null = null, code: string = error.code): void {
+    const { message, details } = error;
     const named = typeof details['object'] === 'string' ? details['object'] : object;
-    const meaning = named === null ? undefined : meaningOf(named);
-    const start = meaning?.kind === 'batch' ? meaning.first : null;
-    const offset = typeof details['offset'] === 'number' ? details['offset'] : start;
+    const offset = typeof details['offset'] === 'number' ? details['offset'] : offsetOf(named);
     this.add({ code, object: named, offset, message });
   }
 
@@ -46,5 +47,18 @@ export class Findings {
     return more === 0 || last === undefined
       ? this.#listed
       : [...this.#listed, { code: last.code, object: null, offset: null, message: `and ${more} more` }];
+  }
+}
+
+/** Where a batch starts, or what a snapshot is of. */
+function offsetOf(key: string | null): Offset | null {
+  const meaning = key === null ? undefined : meaningOf(key);
+  switch (meaning?.kind) {
+    case 'batch':
+      return meaning.first;
+    case 'snapshot':
+      return meaning.at;
+    default:
+      return null;
   }
 }

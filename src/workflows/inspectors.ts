@@ -30,7 +30,12 @@ export function recordInspector(format: JournalFormat, { key, header }: BatchHea
 
 /** Compares a batch with the local journal, as far as that one reaches. */
 export function journalInspector(journal: Journal, { key, header }: BatchHead): Inspector {
-  let offset = header.first;
+  return compareWithJournal(journal, key, header.first);
+}
+
+/** Compares what the object `key` holds of the journal from `first` on with the local one, as far as that reaches. */
+export function compareWithJournal(journal: Journal, key: string, first: Offset): Inspector {
+  let offset = first;
   return {
     async push(bytes) {
       const start = offset;

@@ -1,23 +1,32 @@
-import { auditBatches, type Inspector } from '../archive/audit-batch.ts';
-import { ChainAudit } from '../archive/audit-chain.ts';
+import type { Inspector } from '../archive/audit-batch.ts';
 import type { BatchHead } from '../archive/batch-object.ts';
 import { type Catalog, readWholeCatalog } from '../archive/catalog.ts';
 import type { Claim } from '../archive/claim.ts';
-import { damaged, missing } from '../archive/damage.ts';
+import { damaged } from '../archive/damage.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
-import { DESCRIPTOR_KEY, LATEST_KEY, WRITER_PREFIX, writerKey } from '../archive/layout.ts';
-import { listedEnd, listedGaps, type Range } from '../archive/plan-restore.ts';
-import { needHead } from '../archive/reader.ts';
+import { DESCRIPTOR_KEY, WRITER_PREFIX, writerKey } from '../archive/layout.ts';
+import { type Range, recoverableRanges } from '../archive/recoverable.ts';
 import { openForReading } from '../archive/survey.ts';
 import { type Journal, openJournal } from '../journal/tail.ts';
+import { RigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
-import { readWhole } from '../store/body.ts';
 import type { Context } from './context.ts';
-import { type Finding, Findings } from './findings.ts';
+import type { Finding } from './findings.ts';
 import { formatOf } from './format.ts';
 import { journalInspector, recordInspector } from './inspectors.ts';
-import { needDamage, readNewestClaim } from './overview.ts';
+import { readNewestClaim } from './overview.ts';
 import { restore } from './restore.ts';
+import {
+  judgeBatches,
+  judgeEnd,
+  judgeListing,
+  type LogResult,
+  type LogTask,
+  warnOfHoles,
+} from './verify-log.ts';
+import { addNewBatches, judgeNames } from './verify-names.ts';
+import { VerifyReport } from './verify-report.ts';
+import { compareImages, judgeAllSnapshots, replaySnapshots } from './verify-snapshots.ts';
 
 export type { Finding } from './findings.ts';
 
@@ -62,18 +71,17 @@ export async function verify(context: Context, options: VerifyOptions): Promise<
   }
 }
 
-/** `LATEST` holds at most 16 hex digits. */
-const LATEST_LIMIT_BYTES = 16;
+/** What is listed may be gone when it is read, under a prune; more often than this it is something else. */
+const LISTINGS_LIMIT = 5;
 
 /** One run of verify. */
 class Verification {
   readonly #context: Context;
   readonly #level: VerifyLevel;
   readonly #journal: Journal | undefined;
-  readonly #findings = new Findings();
-  readonly #warnings = new Findings();
-  #checkedBatches = 0;
-  #checkedBytes = 0;
+  #report = new VerifyReport();
+  #doneBytes = 0;
+  #totalBytes = 0;
 
   constructor(context: Context, level: VerifyLevel, journal: Journal | undefined) {
     this.#context = context;
@@ -82,40 +90,87 @@ class Verification {
   }
 
   async run(): Promise<VerifyResult> {
-    const { store, stop: signal } = this.#context;
-    const stored = await this.#attempt(DESCRIPTOR_KEY, () => openForReading(store, { signal }));
-    // Before the listing: a claim made after it may know of batches that the listing does not show.
-    const claim = await this.#attempt(WRITER_PREFIX, () => readNewestClaim(store, { signal }));
-    const catalog = await readWholeCatalog(store, { signal });
-    const descriptor = this.#judgeDescriptor(stored, claim);
-    await this.#judgeNames(catalog);
-    let intact: Offset = 0;
-    if (descriptor !== undefined) {
-      intact =
-        this.#level === 'list'
-          ? await this.#judgeListing(catalog, claim)
-          : await this.#judgeBatches(descriptor, catalog, claim);
+    for (let listing = 1; listing <= LISTINGS_LIMIT; listing += 1) {
+      this.#report = new VerifyReport();
+      const result = await this.#look();
+      if (result !== undefined) {
+        return result;
+      }
     }
-    if (this.#level === 'replay' && this.#findings.count === 0) {
-      await this.#attempt(null, () => this.#replay());
-    }
-    return {
-      level: this.#level,
-      findings: this.#findings.list(),
-      warnings: this.#warnings.list(),
-      checked: { batches: this.#checkedBatches, snapshots: 0, bytes: this.#checkedBytes },
-      recoverable: [{ from: 0, to: intact }],
-    };
+    throw new RigError('RIG_STORE_UNAVAILABLE', 'what is listed keeps disappearing before it is read', {
+      hint: 'look whether something else deletes objects of the archive, then verify again',
+    });
   }
 
-  /** Damage becomes a finding, and the result undefined. */
-  async #attempt<Result>(object: string | null, work: () => Promise<Result>): Promise<Result | undefined> {
-    try {
-      return await work();
-    } catch (error) {
-      this.#findings.addError(needDamage(error), object);
+  /** Undefined: what was listed is gone; list again. */
+  async #look(): Promise<VerifyResult | undefined> {
+    const { store, stop: signal } = this.#context;
+    const report = this.#report;
+    const stored = await report.attempt(DESCRIPTOR_KEY, () => openForReading(store, { signal }));
+    // Before the listing: a claim made after it may know of batches that the listing does not show.
+    const claim = await report.attempt(WRITER_PREFIX, () => readNewestClaim(store, { signal }));
+    const listed = await readWholeCatalog(store, { signal });
+    const catalog = await addNewBatches(store, listed, { signal });
+    const descriptor = this.#judgeDescriptor(stored, claim);
+    await judgeNames(store, catalog, report, { signal });
+    if (descriptor === undefined) {
+      return this.#result({ batches: 0, snapshots: 0, bytes: 0 }, [{ from: 0, to: 0 }]);
+    }
+    this.#doneBytes = 0;
+    this.#totalBytes = [...catalog.batches, ...catalog.snapshots].reduce(
+      (total, { storedBytes }) => total + storedBytes,
+      0,
+    );
+    return this.#judge(descriptor, catalog, claim);
+  }
+
+  async #judge(
+    descriptor: Descriptor,
+    catalog: Catalog,
+    claim: Claim | undefined,
+  ): Promise<VerifyResult | undefined> {
+    const context = this.#context;
+    const report = this.#report;
+    const { id: archive, format } = descriptor;
+    const depth = DEPTHS[this.#level];
+    const images = await judgeAllSnapshots(context, archive, catalog.snapshots, depth, this.#onProgress);
+    if (images === undefined) {
       return undefined;
     }
+    for (const { key, error, isSuperseded } of images.broken) {
+      if (isSuperseded) {
+        report.warnOfDamage('superseded-damage', error, key);
+      } else {
+        report.findings.addError(error, key);
+      }
+    }
+    const { usable } = images;
+    const task: LogTask = { archive, hasJournal: format !== 'none', catalog, claim, snapshots: usable };
+    const log = await this.#judgeLog(task, descriptor);
+    if (log === undefined) {
+      return undefined;
+    }
+    judgeEnd(task, log, report);
+    warnOfHoles(task, log, report);
+    this.#warnOfJournal(log.reached);
+    if (this.#journal !== undefined) {
+      await compareImages(context, archive, usable, this.#journal, report);
+    }
+    if (this.#level === 'replay' && report.findings.count === 0) {
+      await replaySnapshots(context, archive, usable, report);
+      await report.attempt(null, () => this.#replay());
+    }
+    const checked = {
+      batches: log.batches,
+      snapshots: images.snapshots,
+      bytes: log.bytes + images.bytes,
+    };
+    return this.#result(checked, recoverableRanges(log.reaches));
+  }
+
+  #result(checked: VerifyResult['checked'], recoverable: readonly Range[]): VerifyResult {
+    const { findings, warnings } = this.#report;
+    return { level: this.#level, findings: findings.list(), warnings, checked, recoverable };
   }
 
   /** The descriptor, or the newest writer's copy of it. */
@@ -123,98 +178,32 @@ class Verification {
     const copy = claim?.descriptor;
     if (stored !== undefined && copy !== undefined && JSON.stringify(stored) !== JSON.stringify(copy)) {
       const writer = writerKey(claim?.epoch ?? 0);
-      this.#findings.addError(damaged(DESCRIPTOR_KEY, `it is not the one that ${writer} has a copy of`));
+      this.#report.findings.addError(
+        damaged(DESCRIPTOR_KEY, `it is not the one that ${writer} has a copy of`),
+      );
     }
     return stored ?? copy;
   }
 
-  async #judgeNames({ batches, snapshots, writers, strays, strayCount }: Catalog): Promise<void> {
-    for (const { key } of strays) {
-      this.#warn('stray-object', key, `${key} is not rigctl's; it is left alone`);
+  async #judgeLog(task: LogTask, descriptor: Descriptor): Promise<LogResult | undefined> {
+    if (this.#level === 'list') {
+      return judgeListing(this.#context, task, this.#report);
     }
-    if (strayCount > strays.length) {
-      const more = `and ${strayCount - strays.length} more that are not rigctl's`;
-      this.#warnings.add({ code: 'stray-object', object: null, offset: null, message: more });
-    }
-    if (batches.length > 0 && writers.length === 0) {
-      this.#warn(
-        'unknown-writer',
-        WRITER_PREFIX,
-        'no writer is known, so nobody can tell whether the end is missing',
-      );
-    }
-    const newest = snapshots.at(-1);
-    if (newest !== undefined) {
-      this.#warn('snapshots-unchecked', newest.key, `${snapshots.length} snapshots are left unchecked`);
-    }
-    const expected = newest === undefined ? undefined : newest.at.toString(16);
-    const latest = await this.#readLatest();
-    if (latest !== expected) {
-      const what = latest === undefined ? 'is missing' : `says ${JSON.stringify(latest)}`;
-      this.#warn(
-        'latest-stale',
-        LATEST_KEY,
-        `${LATEST_KEY} ${what}; the newest snapshot is ${newest?.key ?? 'none'}`,
-      );
-    }
-  }
-
-  async #readLatest(): Promise<string | undefined> {
-    const object = await this.#context.store.get(LATEST_KEY, {
-      signal: this.#context.stop,
-      range: { startByte: 0, endByte: 2 * LATEST_LIMIT_BYTES },
-    });
-    return (
-      object && Buffer.from(await readWhole(LATEST_KEY, object, 2 * LATEST_LIMIT_BYTES)).toString('latin1')
-    );
-  }
-
-  /** At level `list`: what names and the last header tell. Returns the end of what seems restorable. */
-  async #judgeListing(catalog: Catalog, claim: Claim | undefined): Promise<Offset> {
-    const { store, stop: signal } = this.#context;
-    for (const gap of listedGaps(catalog.batches)) {
-      this.#findings.addError(missing(gap.from, gap.to));
-    }
-    const last = catalog.batches.at(-1);
-    const tail = last && (await this.#attempt(last.key, () => needHead(store, last, { signal })));
-    const end = tail?.header.end ?? last?.first ?? 0;
-    const promised = claim?.durable ?? 0;
-    if (end < promised && (last === undefined || tail !== undefined)) {
-      this.#findings.addError(missing(end, promised));
-    }
-    this.#checkedBatches = catalog.batches.length;
-    return listedEnd(catalog.batches, end);
-  }
-
-  /** At the other levels: every batch, and that they make one chain. Returns the end of what is intact. */
-  async #judgeBatches(descriptor: Descriptor, catalog: Catalog, claim: Claim | undefined): Promise<Offset> {
-    const { store, report, stop: signal } = this.#context;
-    const chain = new ChainAudit(descriptor.id, claim, (damage) => this.#findings.addError(damage));
-    const payload = this.#level !== 'headers';
     const inspect = await this.#inspectors(descriptor);
-    const totalBytes = catalog.batches.reduce((total, batch) => total + batch.storedBytes, 0);
-    let doneBytes = 0;
-    for await (const audit of auditBatches(store, catalog.batches, { signal, payload, inspect })) {
-      signal.throwIfAborted();
-      for (const damage of audit.damage) {
-        this.#findings.addError(damage, audit.listed.key);
-      }
-      chain.take(audit);
-      this.#checkedBatches += 1;
-      this.#checkedBytes += payload && audit.damage.length === 0 ? (audit.head?.header.bytes ?? 0) : 0;
-      doneBytes += audit.listed.storedBytes;
-      report({ type: 'progress', phase: 'verifying', doneBytes, totalBytes });
-    }
-    chain.end();
-    this.#warnOfEnd(chain, catalog);
-    return chain.intact;
+    const payload = this.#level !== 'headers';
+    return judgeBatches(
+      this.#context,
+      task,
+      { payload, inspect, onProgress: this.#onProgress },
+      this.#report,
+    );
   }
 
   async #inspectors(descriptor: Descriptor): Promise<(head: BatchHead) => readonly Inspector[]> {
     const journal = this.#journal;
     const format =
       this.#level === 'replay'
-        ? await this.#attempt(DESCRIPTOR_KEY, async () => formatOf(descriptor))
+        ? await this.#report.attempt(DESCRIPTOR_KEY, async () => formatOf(descriptor))
         : undefined;
     return (head) => [
       ...(format === undefined ? [] : [recordInspector(format, head)]),
@@ -222,17 +211,20 @@ class Verification {
     ];
   }
 
-  #warnOfEnd({ reached, newestEpoch }: ChainAudit, { writers }: Catalog): void {
-    if (writers.length > 0 && newestEpoch > (writers.at(-1)?.epoch ?? 0)) {
-      const key = writerKey(newestEpoch);
-      this.#warn('unknown-writer', key, `${key} is missing, although that writer stored batches`);
-    }
-    if (this.#journal !== undefined && this.#journal.seenEnd < reached) {
-      const [local, archived] = [showOffset(this.#journal.seenEnd), showOffset(reached)];
-      const message = `journal ${this.#journal.path} ends at offset ${local}, the archive at ${archived}`;
-      this.#warnings.add({ code: 'local-behind', object: null, offset: this.#journal.seenEnd, message });
+  #warnOfJournal(reached: Offset): void {
+    const journal = this.#journal;
+    if (journal !== undefined && journal.seenEnd < reached) {
+      const [local, archived] = [showOffset(journal.seenEnd), showOffset(reached)];
+      const message = `journal ${journal.path} ends at offset ${local}, the archive at ${archived}`;
+      this.#report.warnOf({ code: 'local-behind', object: null, offset: journal.seenEnd, message });
     }
   }
+
+  readonly #onProgress = (storedBytes: number) => {
+    this.#doneBytes += storedBytes;
+    const [doneBytes, totalBytes] = [this.#doneBytes, this.#totalBytes];
+    this.#context.report({ type: 'progress', phase: 'verifying', doneBytes, totalBytes });
+  };
 
   /** Restores to the end, to nowhere: nothing but the disk is left out. */
   async #replay(): Promise<void> {
@@ -247,8 +239,7 @@ class Verification {
       },
     );
   }
-
-  #warn(code: string, object: string | null, message: string): void {
-    this.#warnings.add({ code, object, offset: null, message });
-  }
 }
+
+/** How closely each level looks at snapshots. */
+const DEPTHS = { list: 'header', headers: 'footer', data: 'content', replay: 'content' } as const;

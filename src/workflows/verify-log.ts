@@ -1,0 +1,139 @@
+import { auditBatches, type Inspector } from '../archive/audit-batch.ts';
+import { listedHoles, listedReaches } from '../archive/audit-listing.ts';
+import { LogAudit, type LogVerdict } from '../archive/audit-log.ts';
+import { type BatchHead, readHead } from '../archive/batch-object.ts';
+import type { Catalog } from '../archive/catalog.ts';
+import type { Claim } from '../archive/claim.ts';
+import { damaged, missing } from '../archive/damage.ts';
+import { SNAPSHOT_PREFIX, snapshotKey, writerKey } from '../archive/layout.ts';
+import { recoverableRanges } from '../archive/recoverable.ts';
+import type { SnapshotHeader } from '../archive/snapshot-header.ts';
+import { type Offset, showOffset } from '../kernel/offset.ts';
+import type { CallOptions, Store } from '../store/contract.ts';
+import type { Context } from './context.ts';
+import type { VerifyReport } from './verify-report.ts';
+
+/** What a log is judged by. */
+export interface LogTask {
+  readonly archive: string;
+  readonly hasJournal: boolean;
+  readonly catalog: Catalog;
+  readonly claim: Claim | undefined;
+  /** Those that can be restored, rising. */
+  readonly snapshots: readonly SnapshotHeader[];
+}
+
+export interface LogResult extends LogVerdict {
+  readonly batches: number;
+  readonly bytes: number;
+}
+
+/** At level `list`: what names and the last header tell. Undefined: what was listed is gone; list again. */
+export async function judgeListing(
+  { store, stop: signal }: Context,
+  { catalog, claim, snapshots }: LogTask,
+  report: VerifyReport,
+): Promise<LogResult | undefined> {
+  const { batches } = catalog;
+  const cut = Math.max(0, ...snapshots.map((snapshot) => snapshot.cut));
+  for (const { from, to } of listedHoles(batches, cut)) {
+    report.findings.addError(missing(from, to));
+  }
+  const last = batches.at(-1);
+  const read =
+    last &&
+    (await report.attempt(last.key, async () => ({ tail: await readHead(store, last.key, { signal }) })));
+  if (read !== undefined && read.tail === undefined) {
+    return undefined;
+  }
+  const reached = Math.max(cut, read?.tail?.header.end ?? last?.first ?? 0);
+  const endIsKnown = last === undefined || read !== undefined;
+  const promised = claim?.durable ?? 0;
+  if (endIsKnown && reached < promised) {
+    report.findings.addError(missing(reached, promised));
+  }
+  const reaches = listedReaches(batches, snapshots, reached);
+  return { reached, endIsKnown, newestEpoch: 0, reaches, batches: batches.length, bytes: 0 };
+}
+
+/** How the other levels look at batches. */
+export interface LogDepth {
+  readonly payload: boolean;
+  readonly inspect: (head: BatchHead) => readonly Inspector[];
+  readonly onProgress: (storedBytes: number) => void;
+}
+
+/**
+ * At the other levels: every batch, and that they make one chain. Undefined: a batch that was listed is gone, and a
+ * prune may have removed it; list again.
+ */
+export async function judgeBatches(
+  { store, stop: signal }: Context,
+  { archive, catalog, claim, snapshots }: LogTask,
+  { payload, inspect, onProgress }: LogDepth,
+  report: VerifyReport,
+): Promise<LogResult | undefined> {
+  const log = new LogAudit({ archive, claim, snapshots }, ({ error, object, warning }) =>
+    warning === undefined
+      ? report.findings.addError(error, object)
+      : report.warnOfDamage(warning, error, object),
+  );
+  let bytes = 0;
+  for await (const audit of auditBatches(store, catalog.batches, { signal, payload, inspect })) {
+    signal.throwIfAborted();
+    if (audit.gone && audit.listed.first >= log.cut && (await isSuperseded(store, catalog, { signal }))) {
+      return undefined;
+    }
+    log.take(audit);
+    bytes += payload && audit.damage.length === 0 ? (audit.head?.header.bytes ?? 0) : 0;
+    onProgress(audit.listed.storedBytes);
+  }
+  return { ...log.end(), batches: catalog.batches.length, bytes };
+}
+
+/** Is there a snapshot newer than those that were listed? */
+async function isSuperseded(store: Store, { snapshots }: Catalog, options: CallOptions): Promise<boolean> {
+  for await (const _ of store.list(SNAPSHOT_PREFIX, { ...options, after: snapshots.at(-1)?.key })) {
+    return true;
+  }
+  return false;
+}
+
+/** What the end of the log tells about writers and snapshots. */
+export function judgeEnd(
+  { hasJournal, catalog, claim, snapshots }: LogTask,
+  { reached, endIsKnown, newestEpoch }: LogResult,
+  report: VerifyReport,
+): void {
+  const epoch = Math.max(newestEpoch, ...snapshots.map((snapshot) => snapshot.epoch));
+  if (catalog.writers.length > 0 && epoch > (catalog.writers.at(-1)?.epoch ?? 0)) {
+    const key = writerKey(epoch);
+    report.warn('unknown-writer', key, `${key} is missing, although that writer stored something`);
+  }
+  const known = Math.max(reached, claim?.durable ?? 0);
+  for (const { at } of snapshots) {
+    if (hasJournal && endIsKnown && at > known) {
+      const message = `it lies beyond offset ${showOffset(known)}, where the log ends`;
+      const details = { offset: at };
+      report.findings.addError(damaged(snapshotKey(at), message, { code: 'RIG_CHAIN_GAP', details }));
+    }
+  }
+}
+
+/**
+ * Warns of what can no longer be restored between what can. That an archive begins with a snapshot's cut is what a prune
+ * leaves, and no news.
+ */
+export function warnOfHoles({ catalog }: LogTask, { reaches }: LogResult, report: VerifyReport): void {
+  const first = catalog.batches[0]?.first ?? Number.POSITIVE_INFINITY;
+  let from: Offset = 0;
+  for (const range of recoverableRanges(reaches)) {
+    const cut = Math.min(...reaches.filter(({ at }) => at === range.from).map((reach) => reach.cut));
+    if (range.from > from && first < cut) {
+      const to = range.from;
+      const message = `offsets ${showOffset(from)} to ${showOffset(to)} can no longer be restored`;
+      report.warnOf({ code: 'range-unrestorable', object: null, offset: from, message, from, to });
+    }
+    from = range.to;
+  }
+}

@@ -1,0 +1,64 @@
+import type { Catalog } from '../archive/catalog.ts';
+import { LATEST_KEY, LOG_PREFIX, meaningOf, WRITER_PREFIX } from '../archive/layout.ts';
+import { readWhole } from '../store/body.ts';
+import type { CallOptions, Store } from '../store/contract.ts';
+import type { VerifyReport } from './verify-report.ts';
+
+/** `LATEST` holds at most 16 hex digits. */
+const LATEST_LIMIT_BYTES = 16;
+
+/** What names alone tell: strays, no writer, a `LATEST` that is not the newest snapshot's. All of it are warnings. */
+export async function judgeNames(
+  store: Store,
+  { batches, snapshots, writers, strays, strayCount }: Catalog,
+  report: VerifyReport,
+  options: CallOptions,
+): Promise<void> {
+  for (const { key } of strays) {
+    report.warn('stray-object', key, `${key} is not rigctl's; it is left alone`);
+  }
+  if (strayCount > strays.length) {
+    const more = `and ${strayCount - strays.length} more that are not rigctl's`;
+    report.warn('stray-object', null, more);
+  }
+  if (batches.length > 0 && writers.length === 0) {
+    const message = 'no writer is known, so nobody can tell whether the end is missing';
+    report.warn('unknown-writer', WRITER_PREFIX, message);
+  }
+  const newest = snapshots.at(-1);
+  const latest = await readLatest(store, options);
+  if (latest !== newest?.at.toString(16)) {
+    const what = latest === undefined ? 'is missing' : `says ${JSON.stringify(latest)}`;
+    const message = `${LATEST_KEY} ${what}; the newest snapshot is ${newest?.key ?? 'none'}`;
+    report.warn('latest-stale', LATEST_KEY, message);
+  }
+}
+
+async function readLatest(store: Store, options: CallOptions): Promise<string | undefined> {
+  const object = await store.get(LATEST_KEY, {
+    ...options,
+    range: { startByte: 0, endByte: 2 * LATEST_LIMIT_BYTES },
+  });
+  return (
+    object && Buffer.from(await readWhole(LATEST_KEY, object, 2 * LATEST_LIMIT_BYTES)).toString('latin1')
+  );
+}
+
+/**
+ * The catalog, and the batches stored since `LOG/` was listed: a snapshot is stored after the batches up to its offset,
+ * and must not seem to lie beyond them.
+ */
+export async function addNewBatches(store: Store, catalog: Catalog, options: CallOptions): Promise<Catalog> {
+  if (catalog.snapshots.length === 0) {
+    return catalog;
+  }
+  const batches = [...catalog.batches];
+  const after = catalog.batches.at(-1)?.key;
+  for await (const { key, sizeBytes } of store.list(LOG_PREFIX, { ...options, after })) {
+    const meaning = meaningOf(key);
+    if (meaning.kind === 'batch') {
+      batches.push({ key, first: meaning.first, storedBytes: sizeBytes });
+    }
+  }
+  return { ...catalog, batches };
+}
