@@ -1,4 +1,3 @@
-import { formatTime } from '../kernel/clock.ts';
 import { showDuration } from '../kernel/duration.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { ListedBatch } from './catalog.ts';
@@ -282,8 +281,7 @@ function judgeWriters(kinds: readonly JudgedKind[], { catalog, nowMs }: Retentio
     const { key, epoch, storedBytes, modifiedAtMs } = writer;
     const kept =
       epoch === newest ? 'the newest writer is always kept' : (keepAll ?? youth(modifiedAtMs, nowMs));
-    const reason =
-      kept ?? `it began at ${formatTime(modifiedAtMs)}; the writer of epoch ${newest} came after it`;
+    const reason = kept ?? `it is more than a day old, and the writer of epoch ${newest} came after it`;
     return { keep: kept !== undefined, kind: 'writer', key, storedBytes, reason };
   });
 }

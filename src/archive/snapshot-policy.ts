@@ -1,6 +1,7 @@
 import type { Offset } from '../kernel/offset.ts';
 import { showOffset } from '../kernel/offset.ts';
 import type { SnapshotContent, SnapshotHeader, SnapshotOf } from './snapshot-header.ts';
+import { CHAIN_LIMIT } from './snapshot-object.ts';
 
 /** A listed snapshot as the policy sees it. `header` undefined: damaged, or something that it needs is. */
 export interface PastSnapshot {
@@ -21,14 +22,11 @@ export type SnapshotChoice =
   | { readonly kind: 'full'; readonly why: string }
   | { readonly kind: 'increment'; readonly base: Offset };
 
-/** Objects of a chain, at most: what a restore reads at a time, and what one damaged object can spoil. */
-export const CHAIN_LIMIT = 16;
-
 /** Increments since the last full snapshot may together be this large, as a part of it. */
 export const DEFAULT_FULL_RATIO = 0.5;
 
 /**
- * Full, or an increment on the newest snapshot before it? Full when there is none of its kind, when that one or what it
+ * Full, or an increment on the newest snapshot before it? Always full when `fullRatio` is 0. Full when there is none of its kind, when that one or what it
  * needs is damaged, when its increments are together larger than `fullRatio` times their full one, or too many.
  * @param past ascending; every snapshot that is listed, damaged ones and those of another kind too.
  */
@@ -37,6 +35,9 @@ export function chooseSnapshot(
   past: readonly PastSnapshot[],
   fullRatio: number = DEFAULT_FULL_RATIO,
 ): SnapshotChoice {
+  if (fullRatio === 0) {
+    return full('increments are switched off');
+  }
   const base = past.findLast(
     ({ at, header }) => at < next.at && (header === undefined || isAlike(header, next)),
   );
@@ -89,5 +90,7 @@ function baseOf(
 ): PastSnapshot | undefined {
   const base = header?.base;
   const found = base === undefined || base >= at ? undefined : byOffset.get(base);
-  return header !== undefined && found?.header !== undefined && isAlike(found.header, header) ? found : undefined;
+  return header !== undefined && found?.header !== undefined && isAlike(found.header, header)
+    ? found
+    : undefined;
 }

@@ -159,7 +159,10 @@ export function canRestore(world: World, of: SnapshotOf, offset: number): boolea
 export const anyWorld: fc.Arbitrary<World> = fc
   .record({
     lengths: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 2, maxLength: 12 }),
-    lost: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.array(fc.nat(11), { maxLength: 2 })),
+    lost: fc.oneof(
+      { weight: 3, arbitrary: fc.constant<number[]>([]) },
+      fc.array(fc.nat(11), { maxLength: 2 }),
+    ),
     pruned: fc.oneof(fc.constant(0), fc.nat(9)),
     journalPercent: fc.constantFrom(0, 0, 25, 100),
     strays: fc.array(fc.record({ first: fc.nat(40), length: fc.integer({ min: 1, max: 5 }) }), {
@@ -183,7 +186,7 @@ export const anyWorld: fc.Arbitrary<World> = fc
     writers: fc.array(fc.nat(80), { minLength: 1, maxLength: 4 }),
   })
   .map(({ lengths, lost, pruned, journalPercent, strays, snapshots, writers }) => {
-    const cuts = lengths.reduce((all, length) => [...all, (all.at(-1) ?? 0) + length], [0]);
+    const cuts = cutsAfter(lengths);
     const chain = cuts.slice(1).map((end, index) => ({ first: cuts[index] ?? 0, end, genuine: true }));
     const left = chain.filter((_, index) => !lost.includes(index) && index >= pruned);
     const again = strays
@@ -199,6 +202,14 @@ export const anyWorld: fc.Arbitrary<World> = fc
         .map((hours, index) => ({ epoch: index + 1, ageMs: hours * HOUR_MS })),
     };
   });
+
+function cutsAfter(lengths: readonly number[]): number[] {
+  const cuts = [0];
+  for (const length of lengths) {
+    cuts.push((cuts.at(-1) ?? 0) + length);
+  }
+  return cuts;
+}
 
 interface SnapshotDice {
   readonly at: number;
