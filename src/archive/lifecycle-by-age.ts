@@ -48,7 +48,7 @@ export function refuseByAge(policy: LifecyclePolicy, facts: AgeFacts, nowMs: num
   if (increment !== undefined) {
     refusals.push({
       message: `snapshot ${showOffset(increment)} is built on an older one, which would expire before it and make it useless`,
-      hint: 'leave --by-age out, or let every snapshot be a whole one and prune those that are not',
+      hint: 'leave --by-age out, or push every snapshot whole with --full-ratio 0 and prune those that are not',
     });
   }
   return refusals;

@@ -1,9 +1,9 @@
 import type { LifecycleRule, NewLifecycleRule } from '../store/contract.ts';
-import { showRule } from './lifecycle-rules.ts';
+import { isOwnRule, showRule } from './lifecycle-rules.ts';
 
 /** How what a server has differs from what it was given. */
 export interface ReadBack {
-  /** Foreign rules that are missing or say something else, and own rules that do another thing than they should. */
+  /** Foreign rules that are missing or say something else; own rules that do another thing than they should, or should be gone. */
   readonly broken: readonly string[];
   /** Parts of own rules that the server does not know and dropped; nothing that is needed is lost by that. */
   readonly dropped: readonly string[];
@@ -14,8 +14,12 @@ export function isSame(rule: LifecycleRule, wanted: NewLifecycleRule): boolean {
   return isAtMost(rule, wanted) && missingParts(rule, wanted).length === 0;
 }
 
-/** Compares what was written with what was read back: foreign rules by their text, own ones by what they do. */
+/**
+ * Compares what was written with what was read back: foreign rules by their text, the archive's own by what they do.
+ * Foreign rules that somebody else added since are none of its business.
+ */
 export function compareRules(
+  archive: string,
   written: readonly (LifecycleRule | NewLifecycleRule)[],
   found: readonly LifecycleRule[],
 ): ReadBack {
@@ -36,6 +40,11 @@ export function compareRules(
       );
     } else {
       dropped.push(...missingParts(own, rule).map((part) => `${showRule(rule)}: ${part}`));
+    }
+  }
+  for (const rule of found) {
+    if (isOwnRule(archive, rule) && !written.some(({ id }) => id === rule.id)) {
+      broken.push(`${showRule(rule)} is still there`);
     }
   }
   return { broken, dropped };

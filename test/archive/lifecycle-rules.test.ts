@@ -201,7 +201,7 @@ describe('what is read back', () => {
   test.prop([fc.shuffledSubarray(asStored(written), { minLength: written.length })])(
     'is as it was written, in any order',
     (found) => {
-      expect(compareRules(written, found)).toEqual({ broken: [], dropped: [] });
+      expect(compareRules(ARCHIVE_ID, written, found)).toEqual({ broken: [], dropped: [] });
     },
   );
 
@@ -216,7 +216,7 @@ describe('what is read back', () => {
       text: nameless.text.replace('>', '><ID>made up</ID>'),
     });
     const found = [storedRule({ ...foreign, text: other }), named, ...asStored(wantedRules())];
-    expect(compareRules(written, found)).toEqual({ broken: [], dropped: [] });
+    expect(compareRules(ARCHIVE_ID, written, found)).toEqual({ broken: [], dropped: [] });
   });
 
   test.each([
@@ -226,12 +226,22 @@ describe('what is read back', () => {
     ['is cut off', foreign.text.slice(0, -4)],
   ])('is broken when a foreign rule %s', (_, text) => {
     const found = [storedRule({ ...foreign, text }), nameless, ...asStored(wantedRules())];
-    expect(compareRules(written, found).broken).toEqual(['lifecycle rule "foreign" is not as it was']);
-    expect(compareRules(written, found.slice(1)).broken).toHaveLength(1);
+    expect(compareRules(ARCHIVE_ID, written, found).broken).toEqual([
+      'lifecycle rule "foreign" is not as it was',
+    ]);
+    expect(compareRules(ARCHIVE_ID, written, found.slice(1)).broken).toHaveLength(1);
+  });
+
+  test('is broken when an own rule is still there that should be gone; a new foreign one may be there', () => {
+    const [log] = asStored(wantedRules());
+    const found = [foreign, log].filter((rule) => rule !== undefined);
+    expect(compareRules(ARCHIVE_ID, [], found).broken).toEqual([
+      expect.stringMatching(/:log" is still there$/),
+    ]);
   });
 
   test('is broken when one of two equal rules is gone', () => {
-    expect(compareRules([foreign, foreign], [foreign]).broken).toHaveLength(1);
+    expect(compareRules(ARCHIVE_ID, [foreign, foreign], [foreign]).broken).toHaveLength(1);
   });
 
   test.each<[string, Partial<LifecycleRule> | undefined]>([
@@ -243,7 +253,7 @@ describe('what is read back', () => {
   ])('is broken when the rule for batches is %s', (_, change) => {
     const [log, ...others] = asStored(wantedRules());
     const found = change === undefined ? others : [storedRule({ ...log, ...change }), ...others];
-    expect(compareRules(wantedRules(), found).broken).toEqual([
+    expect(compareRules(ARCHIVE_ID, wantedRules(), found).broken).toEqual([
       expect.stringMatching(/:log" (?:does something else than it should|is missing)$/),
     ]);
   });
@@ -256,7 +266,7 @@ describe('what is read back', () => {
           : storedRule({ ...rule, abortUploadsAfterDays: undefined })
         : storedRule({ ...rule, expireNoncurrentAfterDays: undefined }),
     );
-    const { broken, dropped } = compareRules(wantedRules(), lesser);
+    const { broken, dropped } = compareRules(ARCHIVE_ID, wantedRules(), lesser);
     expect(broken).toEqual([]);
     expect(dropped.map((text) => text.replace(/^.*:([a-z-]+)": /, '$1: '))).toEqual([
       'log: older versions of removed objects stay',
