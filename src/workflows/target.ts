@@ -3,6 +3,7 @@ import { errnoOf, RigError } from '../kernel/errors.ts';
 import type { FileHandle, FileSystem } from '../kernel/filesystem.ts';
 import type { Random } from '../kernel/random.ts';
 import { quoteForShell } from '../kernel/shell.ts';
+import { targetExists, targetIo } from './target-trouble.ts';
 
 const NEW_FILE_MODE = 0o600;
 
@@ -30,7 +31,7 @@ export async function checkTarget(
       details: { path },
     });
   }
-  const [parent, present] = await io('look at', path, () =>
+  const [parent, present] = await targetIo('look at', path, () =>
     Promise.all([fileSystem.stat(dirname(path)), fileSystem.stat(path)]),
   );
   if (parent?.kind !== 'directory') {
@@ -79,14 +80,14 @@ export class FileTarget {
     // A long name must not become too long for the file system.
     const name = `.${basename(path).slice(0, 50)}.rigctl-${random.uuid().slice(0, 8)}`;
     const temporary = join(dirname(path), name);
-    const handle = await io('create a file beside', path, () =>
+    const handle = await targetIo('create a file beside', path, () =>
       fileSystem.createNew(temporary, NEW_FILE_MODE),
     );
     return new FileTarget(fileSystem, place, temporary, handle);
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    await io('write', this.#place.path, () => this.#handle.write(bytes, this.#lengthBytes));
+    await targetIo('write', this.#place.path, () => this.#handle.write(bytes, this.#lengthBytes));
     this.#lengthBytes += bytes.length;
   }
 
@@ -97,7 +98,7 @@ export class FileTarget {
    */
   async commit(): Promise<void> {
     const { path, replace, mode } = this.#place;
-    await io('finish', path, async () => {
+    await targetIo('finish', path, async () => {
       if (mode !== undefined) {
         await this.#handle.setMode(mode);
       }
@@ -149,39 +150,5 @@ export class FileTarget {
       return;
     }
     await this.#fileSystem.remove(this.#temporary);
-  }
-}
-
-function targetExists(path: string): RigError {
-  return new RigError('RIG_TARGET_EXISTS', `target ${path} exists`, {
-    hint: 'restore to another path, or add --force to replace it',
-    details: { path },
-  });
-}
-
-const ERRNO_HINTS: Record<string, string> = {
-  ENOSPC: 'free space on that file system, or restore to another one',
-  EDQUOT: 'free some of the quota, or restore to another file system',
-  EROFS: 'restore to a file system that is not read-only',
-  EACCES: 'restore to a directory that this user may write to',
-  EPERM: 'restore to a directory that this user may write to',
-  ENOTDIR: 'name a path whose directories exist',
-  EFBIG: 'restore to a file system that allows files of this size',
-};
-
-/** A system call's error as RIG_LOCAL_IO; anything else is passed through. */
-async function io<Result>(what: string, path: string, work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === undefined) {
-      throw error;
-    }
-    throw new RigError('RIG_LOCAL_IO', `cannot ${what} target ${path}: ${errno}`, {
-      hint: ERRNO_HINTS[errno] ?? 'check the path, the disk and the system log',
-      cause: error,
-      details: { path, errno },
-    });
   }
 }
