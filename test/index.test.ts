@@ -28,6 +28,8 @@ it('the library pushes, verifies and restores without a command line', async () 
       deadlineMs: 60_000,
       unsafeNoFencing: false,
       snapshots: undefined,
+      journalSnapshot: false,
+      fullRatio: 0.5,
     }),
   );
   expect(pushed.durable).toBe(8);

@@ -9,9 +9,16 @@ import { resolvePieces } from './snapshot-index.ts';
 import { readSnapshotHeader, resolveChain } from './snapshot-object.ts';
 import { chooseSnapshot, type NextSnapshot, type PastSnapshot } from './snapshot-policy.ts';
 
+/** A base that can be read, with all that it needs. */
+export interface UsableBase extends SealingBase {
+  /** Of its whole content. */
+  readonly pieceCount: number;
+  readonly bytes: number;
+}
+
 /** What a new snapshot is to be built on, or why on nothing. */
 export type FoundBase =
-  | { readonly base: SealingBase; readonly why?: undefined }
+  | { readonly base: UsableBase; readonly why?: undefined }
   | { readonly base: undefined; readonly why: string };
 
 /**
@@ -32,16 +39,10 @@ export async function findBase(
   }
   try {
     const chain = await resolveChain(store, choice.base, archive, options);
-    const [head] = chain;
-    return head === undefined
-      ? { base: undefined, why: 'its base is gone' }
-      : {
-          base: {
-            header: head.header,
-            sha256: head.footer.sha256,
-            pieces: () => resolvePieces(store, chain, options),
-          },
-        };
+    const [{ header, footer }] = chain;
+    const pieces = () => resolvePieces(store, chain, options);
+    const { sha256, pieces: pieceCount, bytes } = footer;
+    return { base: { header, sha256, pieces, pieceCount, bytes } };
   } catch (error) {
     if (isRigError(error) && (error.kind === 'data' || error.kind === 'not-found')) {
       return { base: undefined, why: error.message };

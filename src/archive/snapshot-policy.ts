@@ -26,8 +26,9 @@ export type SnapshotChoice =
 export const DEFAULT_FULL_RATIO = 0.5;
 
 /**
- * Full, or an increment on the newest snapshot before it? Always full when `fullRatio` is 0. Full when there is none of its kind, when that one or what it
- * needs is damaged, when its increments are together larger than `fullRatio` times their full one, or too many.
+ * Full, or an increment on the newest snapshot before it? Full when there is none of its kind, when that one or what it
+ * needs is damaged, when its increments are together larger than `fullRatio` times their full one, or too many; always
+ * when the ratio is 0.
  * @param past ascending; every snapshot that is listed, damaged ones and those of another kind too.
  */
 export function chooseSnapshot(

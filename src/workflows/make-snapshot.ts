@@ -3,7 +3,7 @@ import { type CutPoint, cutAt } from '../archive/cut-at.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
 import type { Compression } from '../archive/seal.ts';
 import { type SealingBase, type SnapshotSource, sealSnapshot } from '../archive/seal-snapshot.ts';
-import { findBase } from '../archive/snapshot-base.ts';
+import { findBase, type UsableBase } from '../archive/snapshot-base.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import type { NextSnapshot } from '../archive/snapshot-policy.ts';
 import { type SnapshotOutcome, SnapshotWriter } from '../archive/snapshot-writer.ts';
@@ -29,7 +29,7 @@ export type MadeSnapshot = SnapshotOutcome | { readonly how: 'unlinked' };
 
 /** What a snapshot is made of; an increment's may depend on its base. */
 export interface SnapshotMaterial extends Pick<NextSnapshot, 'at' | 'of' | 'content'> {
-  source(base: SealingBase | undefined): SnapshotSource;
+  source(base: UsableBase | undefined): Promise<SnapshotSource>;
 }
 
 /** Up to which offset snapshots can be archived. Without a journal, any offset is as good as another. */
@@ -67,7 +67,7 @@ export class SnapshotMaker {
       return { how: 'unlinked' };
     }
     const { base, why } = await findBase(store, descriptor.id, { at, of, content }, fullRatio, { signal });
-    const source = material.source(base);
+    const source = await material.source(base);
     const sealed = sealSnapshot(this.#header(material, cut, base), source, compression, {
       base,
       onProgress: (doneBytes) => this.#reportProgress(doneBytes, source.atMostBytes),

@@ -8,6 +8,10 @@ export interface PushOptions {
   readonly journal: string | undefined;
   /** Undefined: only the journal is pushed. */
   readonly snapshots: SnapshotOptions | undefined;
+  /** At the end of a one-shot push, make a snapshot of the journal itself. */
+  readonly journalSnapshot: boolean;
+  /** A full snapshot is made when the increments since the last full exceed so much of it; 0: always. */
+  readonly fullRatio: number;
   /** Go on until stopped; otherwise up to the journal's end as it was at the start. */
   readonly follow: boolean;
   /** Undefined: the archive's own, and for a new archive `bytes`, or `none` without a journal. */
@@ -26,8 +30,6 @@ export interface PushOptions {
 }
 
 export interface SnapshotOptions extends LocalSnapshotsOptions {
-  /** A full one is made when the increments since the last full exceed so much of it. */
-  readonly fullRatio: number;
   /** After each new snapshot: what the policy does not need is removed, or marked for the rules to remove. */
   readonly expire: { readonly action: 'mark' | 'delete'; readonly policy: RetentionPolicy } | undefined;
 }

@@ -2,7 +2,6 @@ import { basename } from 'node:path';
 import type { Claim } from '../archive/claim.ts';
 import { compareWithJournal, localBehind } from '../archive/compare.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
-import { DEFAULT_FULL_RATIO } from '../archive/snapshot-policy.ts';
 import { startWriter, type WriterIdentity } from '../archive/start-writer.ts';
 import { openForPush, type Survey, surveyArchive } from '../archive/survey.ts';
 import type { Writer } from '../archive/writer.ts';
@@ -16,9 +15,11 @@ import { Appending, type AppendTotals } from './appending.ts';
 import { BatchSource } from './batch-source.ts';
 import type { Context } from './context.ts';
 import { formatOf } from './format.ts';
+import { withGrace } from './grace.ts';
 import type { LocalSnapshots } from './local-snapshots.ts';
 import { reachOf, SnapshotMaker } from './make-snapshot.ts';
 import type { PushOptions } from './push-options.ts';
+import { snapshotJournal } from './snapshot-journal.ts';
 import { SnapshotPushing } from './snapshot-pushing.ts';
 
 /** What one `push` has stored so far, over all the writers it had to be. */
@@ -91,6 +92,9 @@ export class PushRun {
     if (local !== undefined && !this.#context.stop.aborted) {
       await this.#pushing(this.#context, local, survey, writer).once();
     }
+    if (this.#options.journalSnapshot && journal !== undefined && !this.#context.stop.aborted) {
+      await this.#snapshotJournal(maker, journal, survey, writer);
+    }
   }
 
   /** The journal does not wait for a snapshot that takes long. What ends one of the two ends the other. */
@@ -121,6 +125,26 @@ export class PushRun {
       if (outcome.status === 'rejected') {
         throw outcome.reason;
       }
+    }
+  }
+
+  async #snapshotJournal(
+    maker: SnapshotMaker,
+    journal: Journal,
+    { descriptor }: Survey,
+    writer: Writer,
+  ): Promise<void> {
+    const { totals } = this.#work;
+    const grace = withGrace(this.#context);
+    try {
+      const at = { offset: writer.durable, chain: writer.chain };
+      const made = await snapshotJournal(this.#context.store, maker, descriptor, journal, at, grace.signal);
+      if (made?.how === 'stored') {
+        totals.snapshots += 1;
+        totals.storedBytes += made.summary.storedBytes;
+      }
+    } finally {
+      grace.end();
     }
   }
 
@@ -182,7 +206,7 @@ export class PushRun {
   async #hasWork({ descriptor, tail: { durable } }: Survey): Promise<boolean> {
     const { journal, local, goal } = this.#work;
     const reach = reachOf(descriptor, Math.max(durable, goal));
-    if (local !== undefined && (await local.due(reach)).length > 0) {
+    if (this.#options.journalSnapshot || (local !== undefined && (await local.due(reach)).length > 0)) {
       return true;
     }
     if (journal === undefined || durable >= goal) {
@@ -210,7 +234,7 @@ export class PushRun {
   }
 
   #maker(context: Context, { descriptor }: Survey, writer: Writer): SnapshotMaker {
-    const { compression, snapshots: { fullRatio = DEFAULT_FULL_RATIO } = {} } = this.#options;
+    const { compression, fullRatio } = this.#options;
     return new SnapshotMaker(context, { descriptor, writer, policy: this.#policy(), compression, fullRatio });
   }
 

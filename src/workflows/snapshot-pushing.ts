@@ -115,6 +115,6 @@ export class SnapshotPushing {
     const { fileSystem, fileTree } = this.#context;
     const source = await openSnapshotSource(snapshot, fileSystem, fileTree);
     const { content } = source;
-    return this.#maker.make({ at: snapshot.at, of: 'state', content, source: () => source }, signal);
+    return this.#maker.make({ at: snapshot.at, of: 'state', content, source: async () => source }, signal);
   }
 }

@@ -104,6 +104,8 @@ export class Pusher implements PushRun {
           deadlineMs: ONE_SHOT_DEADLINE_MS,
           unsafeNoFencing: false,
           snapshots: undefined,
+          journalSnapshot: false,
+          fullRatio: 0.5,
         },
       );
       this.result = result;

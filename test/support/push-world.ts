@@ -64,6 +64,8 @@ export class PushWorld {
       deadlineMs: 60_000,
       unsafeNoFencing: false,
       snapshots: undefined,
+      journalSnapshot: false,
+      fullRatio: 0.5,
       ...options,
     });
     ended.catch(() => undefined);

@@ -8,19 +8,12 @@ import { showOffset } from '../../kernel/offset.ts';
 import { showSize } from '../../kernel/size.ts';
 import type { PushResult, SnapshotOptions } from '../../workflows/push.ts';
 import { ONE_SHOT_DEADLINE_MS } from '../open.ts';
-import {
-  compressionChoices,
-  durationParser,
-  numberParser,
-  parseCompression,
-  sizeParser,
-  textParser,
-  usage,
-} from '../options.ts';
+import { durationParser, numberParser, sizeParser, textParser, usage } from '../options.ts';
 import type { Outcome } from '../render/renderer.ts';
 import { counted } from '../render/text.ts';
 import type { Session } from '../session.ts';
 import type { CommandDefinition } from './definition.ts';
+import { compressionOption, fullRatioOption } from './sealing-options.ts';
 
 interface PushFlags {
   readonly follow?: true;
@@ -93,11 +86,7 @@ function declareOptions(command: Command): Command {
         'upload when so much has come together, 4KiB to 64MiB (default: 8MiB, and 32MiB to catch up)',
       ).argParser(sizeParser('--batch-bytes', { minimum: '4KiB', maximum: '64MiB' })),
     )
-    .addOption(
-      new Option('--compression <name[:level]>', compressionChoices())
-        .argParser(parseCompression)
-        .default(parseCompression('zstd'), 'zstd'),
-    )
+    .addOption(compressionOption())
     .option('--unsafe-no-fencing', 'write to a store that cannot keep two writers apart: you must');
 }
 
@@ -114,13 +103,7 @@ function declareSnapshotOptions(command: Command): Command {
     .addOption(
       new Option('--snapshot-names <base>', 'how to read names of 16 digits').choices(['hex', 'dec']),
     )
-    .addOption(
-      new Option(
-        '--full-ratio <ratio>',
-        'a full snapshot when the increments since the last full are more than so much of it ' +
-          `(default: ${DEFAULT_FULL_RATIO}; 0: always a full one)`,
-      ).argParser(numberParser('--full-ratio', { minimum: 0, maximum: 100, whole: false })),
-    )
+    .addOption(fullRatioOption())
     .addOption(
       new Option(
         '--prune-local <count>',
@@ -130,9 +113,9 @@ function declareSnapshotOptions(command: Command): Command {
 }
 
 function snapshotOptions(journal: string | undefined, flags: PushFlags): SnapshotOptions | undefined {
-  const { snapshots: directory, snapshotNames: names, pruneLocal, fullRatio = DEFAULT_FULL_RATIO } = flags;
+  const { snapshots: directory, snapshotNames: names, pruneLocal } = flags;
   if (directory !== undefined) {
-    return { directory, names, pruneLocal, fullRatio, expire: undefined };
+    return { directory, names, pruneLocal, expire: undefined };
   }
   const alone = (['snapshotNames', 'pruneLocal', 'fullRatio'] as const).find(
     (name) => flags[name] !== undefined,
@@ -154,6 +137,8 @@ async function runPush(session: Session, journal: string | undefined, flags: Pus
   const result = await push(context, {
     journal,
     snapshots,
+    journalSnapshot: false,
+    fullRatio: flags.fullRatio ?? DEFAULT_FULL_RATIO,
     follow,
     format,
     intervalMs: interval,
@@ -166,7 +151,7 @@ async function runPush(session: Session, journal: string | undefined, flags: Pus
   });
   return {
     fields: { ...result },
-    lines: linesOf(result),
+    lines: pushLines(result),
     error: session.interruption ?? incomplete(result, follow),
   };
 }
@@ -181,7 +166,15 @@ function incomplete({ skippedSnapshots }: PushResult, follow: boolean): RigError
       });
 }
 
-function linesOf({ durable, batches, bytes, snapshots, storedBytes, tornBytes }: PushResult): string[] {
+/** What a push has done, for people. */
+export function pushLines({
+  durable,
+  batches,
+  bytes,
+  snapshots,
+  storedBytes,
+  tornBytes,
+}: PushResult): string[] {
   const amounts = [
     ...(batches === 0 ? [] : [`${showSize(bytes)} in ${counted(batches, 'batch', 'batches')}`]),
     ...(snapshots === 0 ? [] : [counted(snapshots, 'snapshot')]),

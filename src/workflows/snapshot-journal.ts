@@ -1,0 +1,77 @@
+import { firstChain } from '../archive/batch-header.ts';
+import { readHead } from '../archive/batch-object.ts';
+import type { CutPoint } from '../archive/cut-at.ts';
+import type { Descriptor } from '../archive/descriptor.ts';
+import { journalSource } from '../archive/journal-source.ts';
+import { batchKey, LOG_PREFIX, meaningOf, snapshotKey } from '../archive/layout.ts';
+import type { UsableBase } from '../archive/snapshot-base.ts';
+import type { Journal } from '../journal/tail.ts';
+import { RigError } from '../kernel/errors.ts';
+import { type Offset, showOffset } from '../kernel/offset.ts';
+import type { Store } from '../store/contract.ts';
+import type { MadeSnapshot, SnapshotMaker } from './make-snapshot.ts';
+
+/**
+ * Makes a snapshot of the journal itself at `end`, the end of the chain, so that many small batches become one object:
+ * every offset below it can be restored from it and what it builds on. Undefined: the journal is empty.
+ * @throws RigError RIG_OBJECT_EXISTS when a snapshot of something else is there at this offset; RIG_DIVERGED when the
+ *   journal's bytes are not the archive's; and as {@link SnapshotMaker.make}
+ */
+export async function snapshotJournal(
+  store: Store,
+  maker: SnapshotMaker,
+  descriptor: Descriptor,
+  journal: Journal,
+  end: CutPoint,
+  signal: AbortSignal,
+): Promise<MadeSnapshot | undefined> {
+  const { offset: at } = end;
+  if (at === 0) {
+    return undefined;
+  }
+  const source = async (base: UsableBase | undefined) => {
+    const start = base === undefined ? await firstCut(store, descriptor, end, signal) : cutOf(base);
+    const span = { basePieces: base?.pieceCount ?? 0, baseBytes: base?.bytes ?? 0, start, end };
+    return journalSource(store, journal, span, { signal });
+  };
+  const made = await maker.make({ at, of: 'journal', content: 'file', source }, signal);
+  if (made.how === 'different') {
+    throw takenByAnother(at);
+  }
+  return made;
+}
+
+function cutOf({ header: { cut, chain } }: UsableBase): CutPoint {
+  return { offset: cut, chain };
+}
+
+/** Where the first batch there is begins: before it there is nothing to compare with. */
+async function firstCut(
+  store: Store,
+  descriptor: Descriptor,
+  end: CutPoint,
+  signal: AbortSignal,
+): Promise<CutPoint> {
+  for await (const { key } of store.list(LOG_PREFIX, { signal })) {
+    const meaning = meaningOf(key);
+    if (meaning.kind === 'batch') {
+      const head =
+        meaning.first === 0 ? undefined : await readHead(store, batchKey(meaning.first), { signal });
+      return head === undefined
+        ? { offset: 0, chain: firstChain(descriptor.id) }
+        : { offset: meaning.first, chain: head.header.prev };
+    }
+  }
+  return end;
+}
+
+function takenByAnother(at: Offset): RigError {
+  return new RigError(
+    'RIG_OBJECT_EXISTS',
+    `${snapshotKey(at)} exists and is not of the journal, so that there can be none at offset ${showOffset(at)}`,
+    {
+      hint: 'make the snapshot when the journal has grown',
+      details: { at, object: snapshotKey(at) },
+    },
+  );
+}
