@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { RigError } from '../../src/kernel/errors.ts';
-import { gather, inPieces, readBody } from '../../src/store/drivers/s3-body.ts';
+import { gather, inPieces, PieceBuffers, readBody } from '../../src/store/drivers/s3-body.ts';
 import { explainBreak, type S3Call } from '../../src/store/drivers/s3-errors.ts';
 import { fakeOptions } from '../support/fake-s3.ts';
 import { allOf, someBytes, streamOf } from '../support/store-bytes.ts';
@@ -69,12 +69,29 @@ describe('a body that is sent', () => {
     'is cut into pieces of one size, however it comes',
     async ({ lengthBytes, chunkBytes, pieceBytes }) => {
       const bytes = someBytes(lengthBytes);
-      const pieces = await allOf(inPieces(streamOf(bytes, chunkBytes, undefined), pieceBytes));
+      const pieces = await allOf(
+        inPieces(streamOf(bytes, chunkBytes, undefined), new PieceBuffers(pieceBytes)),
+      );
       expect(bytes.equals(Buffer.concat(pieces))).toBe(true);
       expect(pieces.slice(0, -1).every(({ length }) => length === pieceBytes)).toBe(true);
       expect(pieces.every(({ length }) => length > 0)).toBe(true);
     },
   );
+
+  it('is copied into buffers that are used again once they were given back', async () => {
+    const bytes = someBytes(35);
+    const buffers = new PieceBuffers(10);
+    const seen = new Set<ArrayBufferLike>();
+    const given: Buffer[] = [];
+    for await (const piece of inPieces(streamOf(bytes, 7, undefined), buffers)) {
+      seen.add(piece.buffer);
+      given.push(Buffer.from(piece));
+      buffers.giveBack(piece);
+    }
+    expect(bytes.equals(Buffer.concat(given))).toBe(true);
+    expect(given.map(({ length }) => length)).toEqual([10, 10, 10, 5]);
+    expect(seen.size).toBe(1);
+  });
 
   test.prop([cuts])('is gathered whole', async ({ lengthBytes, chunkBytes }) => {
     const bytes = someBytes(lengthBytes);

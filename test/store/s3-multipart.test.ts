@@ -10,7 +10,7 @@ import { someBytes, streamOf } from '../support/store-bytes.ts';
 const KEY = 'SNAPSHOT/0000000000000000';
 const ABSENT = { if: 'absent' } as const;
 const ANY = { if: 'any' } as const;
-const PART_BYTES = partBytesFor(undefined);
+const PART_BYTES = partBytesFor({ lengthBytes: undefined, open: () => [] });
 
 type Step = 'create' | 'part' | 'complete' | 'abort' | 'parts' | 'put' | 'delete';
 type Answer = (response: ServerResponse, request: FakeRequest) => void;
@@ -129,15 +129,48 @@ describe('a large body', () => {
     expect(furthestParts).toBeLessThan(3);
   });
 
+  it('holds no more buffers than parts in flight, and one to fill', async () => {
+    const allocated = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    await store.put(KEY, large(12), ANY);
+    expect(countOf('part')).toBe(12);
+    const large16 = allocated.mock.calls.filter(([sizeBytes]) => sizeBytes === PART_BYTES);
+    expect(large16.length).toBeLessThanOrEqual(3);
+    allocated.mockRestore();
+  });
+
   it.for([
-    [undefined, 16 * MIB],
-    [100 * MIB, 8 * MIB],
+    [MIB, 16 * MIB],
+    [16 * MIB, 16 * MIB],
+    [16 * MIB + 1, 8 * MIB],
     [78 * GIB, 8 * MIB],
     [80 * GIB, 9 * MIB],
     [5_000 * GIB, 512 * MIB],
-  ] as const)('of %s bytes has parts of %i bytes, 10,000 at most', ([lengthBytes, partBytes]) => {
-    expect(partBytesFor(lengthBytes)).toBe(partBytes);
-    expect(Math.ceil((lengthBytes ?? 0) / partBytes)).toBeLessThanOrEqual(10_000);
+  ] as const)(
+    'of %i bytes, or at most so many, has parts of %i bytes, 10,000 at most',
+    ([bytes, partBytes]) => {
+      const open = () => [];
+      expect(partBytesFor({ lengthBytes: bytes, open })).toBe(partBytes);
+      expect(partBytesFor({ lengthBytes: undefined, atMostBytes: bytes, open })).toBe(partBytes);
+      expect(Math.ceil(bytes / partBytes)).toBeLessThanOrEqual(10_000);
+    },
+  );
+
+  it('of which only the most is known goes whole up to 16 MiB, and above in parts of 8 MiB', async () => {
+    const atMost = (atMostBytes: number, bytes: Uint8Array) => {
+      const { open } = streamOf(bytes, 100 * KIB, undefined);
+      return store.put(KEY, { lengthBytes: undefined, atMostBytes, open }, ANY);
+    };
+    const bytes = someBytes(16 * MIB);
+    await atMost(16 * MIB, bytes);
+    expect(steps.splice(0)).toEqual(['put']);
+    expect(fake.requests.at(-1)?.body.equals(bytes)).toBe(true);
+    await atMost(17 * MIB, bytes);
+    expect(steps.splice(0)).toEqual(['create', 'part', 'part', 'complete']);
+    await atMost(GIB, bytes.subarray(0, 8 * MIB));
+    expect(steps.splice(0)).toEqual(['put']);
+    await atMost(GIB, new Uint8Array());
+    expect(steps.splice(0)).toEqual(['put']);
+    expect(fake.requests.at(-1)?.body).toHaveLength(0);
   });
 });
 

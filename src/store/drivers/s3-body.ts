@@ -66,27 +66,49 @@ export function assertLength({ lengthBytes }: PutBody, givenBytes: number): void
   assert(agrees, `a body of ${lengthBytes} bytes gave ${givenBytes}`);
 }
 
+/** Buffers of one size, to be used again. Left to the garbage collector, many of them would lie about at a time. */
+export class PieceBuffers {
+  readonly pieceBytes: number;
+  readonly #free: Buffer[] = [];
+
+  constructor(pieceBytes: number) {
+    this.pieceBytes = pieceBytes;
+  }
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.pieceBytes);
+  }
+
+  /** Nobody looks at this piece any more. */
+  giveBack(piece: Buffer): void {
+    if (piece.length === this.pieceBytes) {
+      this.#free.push(piece);
+    }
+  }
+}
+
 /**
- * The same bytes in fresh pieces of `pieceBytes`, the last one shorter. Many small chunks would each keep the slab they
- * were cut from alive until their part is sent.
+ * The same bytes in pieces of one size, the last one shorter. They are copies: many small chunks would each keep the
+ * slab they were cut from alive until their piece is sent.
  */
-export async function* inPieces(body: PutBody, pieceBytes: number): AsyncIterable<Uint8Array> {
-  let piece = Buffer.allocUnsafeSlow(pieceBytes);
+export async function* inPieces(body: PutBody, buffers: PieceBuffers): AsyncIterable<Buffer> {
+  let piece: Buffer | undefined;
   let filledBytes = 0;
   for await (const chunk of body.open()) {
     for (let takenBytes = 0; takenBytes < chunk.length; ) {
-      const part = chunk.subarray(takenBytes, takenBytes + pieceBytes - filledBytes);
+      piece ??= buffers.take();
+      const part = chunk.subarray(takenBytes, takenBytes + piece.length - filledBytes);
       piece.set(part, filledBytes);
       takenBytes += part.length;
       filledBytes += part.length;
-      if (filledBytes === pieceBytes) {
+      if (filledBytes === piece.length) {
         yield piece;
-        piece = Buffer.allocUnsafeSlow(pieceBytes);
+        piece = undefined;
         filledBytes = 0;
       }
     }
   }
-  if (filledBytes > 0) {
+  if (piece !== undefined) {
     yield piece.subarray(0, filledBytes);
   }
 }

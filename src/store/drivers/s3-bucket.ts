@@ -22,6 +22,10 @@ export class S3Bucket {
     return { Bucket: this.location.bucket, Key: this.location.prefix + key };
   }
 
+  condition(condition: PutOptions['if']): { readonly IfNoneMatch?: string } {
+    return condition === 'absent' ? { IfNoneMatch: '*' } : {};
+  }
+
   /** For requests that need a checksum of their body: the oldest kind is the one that every other server knows. */
   get checksum(): { readonly ChecksumAlgorithm?: 'MD5' } {
     return this.connection.endpointUrl === undefined ? {} : { ChecksumAlgorithm: 'MD5' };

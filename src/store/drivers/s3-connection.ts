@@ -42,8 +42,6 @@ export interface S3Connection {
   storeTimeMsOf(output: object): number | undefined;
   /** How long a request with this many bytes may take until its answer starts. */
   requestTimeoutMs(bodyBytes: number): number;
-  /** Another client over the same connections, for code that knows no signals: its requests end with `signal`. */
-  scoped(signal: AbortSignal, requestTimeoutMs: number): S3Client;
   close(): void;
 }
 
@@ -107,7 +105,6 @@ function open(sdk: S3Sdk, endpointUrl: string | undefined, region: string, optio
   const settings = { ...clientSettings(options, timeouts), ...endpointSettings(endpointUrl), region };
   const storeTimes = new WeakMap<object, number>();
   const client = timed(new sdk.S3Client(settings), storeTimes);
-  const handler = client.config.requestHandler;
   return {
     sdk,
     client,
@@ -115,17 +112,6 @@ function open(sdk: S3Sdk, endpointUrl: string | undefined, region: string, optio
     region,
     storeTimeMsOf: (output) => storeTimes.get(output),
     requestTimeoutMs: (bodyBytes) => Math.ceil(timeouts.answerMs + bodyBytes / SLOWEST_BYTES_PER_MS),
-    scoped(signal, requestTimeout) {
-      const handle: typeof handler.handle = (request, given) => {
-        // Beginning and giving up an upload must go through: an upload whose id got lost would stay for ever.
-        const goesThrough = request.method === 'DELETE' || 'uploads' in request.query;
-        const abortSignal = goesThrough ? undefined : signal;
-        return handler.handle(request, { ...given, requestTimeout, ...(abortSignal && { abortSignal }) });
-      };
-      const requestHandler = { handle, httpHandlerConfigs: () => ({}), updateHttpClientConfig() {} };
-      const { credentials } = client.config;
-      return timed(new sdk.S3Client({ ...settings, credentials, requestHandler }), storeTimes);
-    },
     close: () => client.destroy(),
   };
 }

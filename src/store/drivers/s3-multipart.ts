@@ -1,69 +1,64 @@
-import { Readable } from 'node:stream';
-import type { S3Client } from '@aws-sdk/client-s3';
-import { RigError } from '../../kernel/errors.ts';
+import type { CompletedPart } from '@aws-sdk/client-s3';
+import { assert } from '../../kernel/assert.ts';
+import { mapInOrder } from '../../kernel/concurrency.ts';
+import { isRigError, RigError } from '../../kernel/errors.ts';
 import { MIB, showSize } from '../../kernel/size.ts';
 import type { PutBody, PutOptions, PutResult } from '../contract.ts';
-import { assertLength, inPieces } from './s3-body.ts';
+import { assertLength, inPieces, PieceBuffers } from './s3-body.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { answerOf, explain, type S3Call } from './s3-errors.ts';
+import { answerOf, explain } from './s3-errors.ts';
 
 const PART_BYTES = 8 * MIB;
+/** A body that may have no more goes whole. */
+const WHOLE_BYTES = 16 * MIB;
 const MAX_PARTS = 10_000;
+const PARTS_IN_FLIGHT = 3;
 const MAX_BYTES_IN_FLIGHT = 32 * MIB;
 const PART_ATTEMPTS = 6;
 
-export interface MultipartUpload {
+export interface LargePut {
   readonly bucket: S3Bucket;
-  readonly call: S3Call;
-  readonly target: { readonly Bucket: string; readonly Key: string };
-  /**
-   * Called when it is clear that there will be several parts, before the first is sent; what it throws ends the
-   * put.
-   */
+  readonly key: string;
+  /** Called when it is clear that there will be several parts, before anything is sent; what it throws ends the put. */
   readonly beforeParts: () => Promise<void>;
+  /** Puts a body that turned out to fit one part. */
+  readonly putWhole: (bytes: Uint8Array) => Promise<PutResult>;
 }
 
 /**
  * Puts a large body, or one of unknown length, in parts; one that turns out to fit one part is put whole. Holds about
- * 32 MiB of parts, and the next one, in memory. Parts are repeated, since that is harmless; the completion never is.
- * On failure it returns when the parts in flight have ended and the upload is given up: nothing of it goes on.
+ * 32 MiB of parts in memory. Parts are repeated, since that is harmless; the completion never is. On failure it
+ * returns when the parts in flight have ended and the upload is given up: nothing of it goes on.
  */
-export async function putInParts(
-  upload: MultipartUpload,
-  body: PutBody,
-  { if: condition, signal }: PutOptions,
-): Promise<PutResult> {
-  const { Upload } = await import('@aws-sdk/lib-storage');
-  const partBytes = partBytesFor(body.lengthBytes);
-  const failure = new Failure(signal);
-  const { connection } = upload.bucket;
-  const client = connection.scoped(failure.signal, connection.requestTimeoutMs(partBytes));
-  repeatParts(client, upload, failure);
-  const source = Readable.from(watched(body, partBytes, failure));
-  const transfer = new Upload({
-    client,
-    params: { ...upload.target, Body: source, ...(condition === 'absent' ? { IfNoneMatch: '*' } : {}) },
-    partSize: partBytes,
-    queueSize: Math.max(1, Math.min(4, Math.floor(MAX_BYTES_IN_FLIGHT / partBytes))),
-  });
+export async function putInParts(put: LargePut, body: PutBody, options: PutOptions): Promise<PutResult> {
+  const failure = new Failure(options.signal);
+  const buffers = new PieceBuffers(partBytesFor(body));
+  const pieces = watched(inPieces(body, buffers), body, buffers.pieceBytes, failure);
   try {
-    const output = await transfer.done();
-    return { storeTimeMs: connection.storeTimeMsOf(output) };
+    const first = await pieces.next();
+    const second = await pieces.next();
+    if (second.done === true) {
+      return await put.putWhole(first.done === true ? new Uint8Array() : first.value);
+    }
+    assert(first.done !== true, 'what has a second piece has a first');
+    await put.beforeParts();
+    return await sendParts(put, options.if, continued([first.value, second.value], pieces), buffers, failure);
   } catch (error) {
-    source.destroy();
-    await giveUp(upload, transfer.uploadId);
-    signal?.throwIfAborted();
-    throw explain(failure.first ?? error, upload.call);
+    options.signal?.throwIfAborted();
+    throw explain(failure.first ?? error, put.bucket.call('put', put.key, options.if));
+  } finally {
+    await pieces.return();
   }
 }
 
 /**
- * 8 MiB, or what makes 10,000 parts of a very large body, which is all a store takes. A body of unknown length gets
- * 16 MiB, and so may have 156 GiB.
+ * 8 MiB, or what makes 10,000 parts of a very large body, which is all a store takes. A body of which nothing is known
+ * gets 16 MiB, and so may have 156 GiB.
  */
-export function partBytesFor(lengthBytes: number | undefined): number {
-  const leastBytes = Math.ceil((lengthBytes ?? 0) / MAX_PARTS / MIB) * MIB;
-  return Math.max(lengthBytes === undefined ? 2 * PART_BYTES : PART_BYTES, leastBytes);
+export function partBytesFor({ lengthBytes, atMostBytes = lengthBytes }: PutBody): number {
+  return atMostBytes === undefined || atMostBytes <= WHOLE_BYTES
+    ? WHOLE_BYTES
+    : Math.max(PART_BYTES, Math.ceil(atMostBytes / MAX_PARTS / MIB) * MIB);
 }
 
 /** What went wrong first, and an end to everything that is still under way. */
@@ -85,16 +80,22 @@ class Failure {
   }
 }
 
-/** The body in pieces smaller than a part; notes when it breaks or is not as long as it said. */
-async function* watched(body: PutBody, partBytes: number, failure: Failure): AsyncIterable<Uint8Array> {
+/** The pieces as they come; notes when the body breaks, is not as long as it said, or gives more than can be stored. */
+async function* watched(
+  pieces: AsyncIterable<Buffer>,
+  body: PutBody,
+  partBytes: number,
+  failure: Failure,
+): AsyncGenerator<Buffer, void, undefined> {
   let givenBytes = 0;
   try {
-    for await (const piece of inPieces(body, MIB)) {
+    for await (const piece of pieces) {
       failure.signal.throwIfAborted();
       givenBytes += piece.length;
       checkLimit(givenBytes, partBytes);
       yield piece;
     }
+    failure.signal.throwIfAborted();
     assertLength(body, givenBytes);
   } catch (error) {
     failure.record(error);
@@ -112,61 +113,96 @@ function checkLimit(givenBytes: number, partBytes: number): void {
   }
 }
 
-/** lib-storage would end the whole upload on the first lost part, and after the others went through. */
-function repeatParts(client: S3Client, upload: MultipartUpload, failure: Failure): void {
-  client.middlewareStack.add(
-    (next, context) => async (args) => {
-      try {
-        if (context.commandName === 'CreateMultipartUploadCommand') {
-          await upload.beforeParts();
-        }
-        return context.commandName === 'UploadPartCommand'
-          ? await repeat(() => next(args), upload, failure.signal)
-          : await next(args);
-      } catch (error) {
-        failure.record(error);
-        throw error;
-      }
-    },
-    { step: 'initialize', name: 'repeatParts' },
-  );
+async function* continued<Item>(first: readonly Item[], rest: AsyncIterable<Item>): AsyncIterable<Item> {
+  yield* first;
+  yield* rest;
 }
 
+async function sendParts(
+  { bucket, key }: LargePut,
+  condition: PutOptions['if'],
+  pieces: AsyncIterable<Buffer>,
+  buffers: PieceBuffers,
+  failure: Failure,
+): Promise<PutResult> {
+  const { sdk, client, requestTimeoutMs, storeTimeMsOf } = bucket.connection;
+  const target = bucket.target(key);
+  // Runs to its end whatever happens meanwhile: an upload whose id got lost would stay for ever.
+  const { UploadId } = await client.send(
+    new sdk.CreateMultipartUploadCommand({ ...target, ...(await checksumOf(bucket)) }),
+  );
+  const upload = { ...target, UploadId };
+  const limits = { abortSignal: failure.signal, requestTimeout: requestTimeoutMs(buffers.pieceBytes) };
+  try {
+    let started = 0;
+    const sendPart = async (piece: Buffer): Promise<CompletedPart> => {
+      started += 1;
+      const part = { ...upload, PartNumber: started, Body: piece };
+      const send = () => client.send(new sdk.UploadPartCommand(part), limits);
+      const { ETag, ChecksumCRC32 } = await repeat(send, bucket, key, failure);
+      buffers.giveBack(piece);
+      return { PartNumber: part.PartNumber, ETag, ...(ChecksumCRC32 === undefined ? {} : { ChecksumCRC32 }) };
+    };
+    const Parts: CompletedPart[] = [];
+    for await (const part of mapInOrder(pieces, partsInFlight(buffers.pieceBytes), sendPart)) {
+      Parts.push(part);
+    }
+    const whole = { ...upload, MultipartUpload: { Parts }, ...bucket.condition(condition) };
+    const output = await client.send(new sdk.CompleteMultipartUploadCommand(whole), limits);
+    return { storeTimeMs: storeTimeMsOf(output) };
+  } catch (error) {
+    failure.record(error);
+    await giveUp(bucket, upload);
+    throw error;
+  }
+}
+
+function partsInFlight(partBytes: number): number {
+  return Math.max(1, Math.min(PARTS_IN_FLIGHT, Math.floor(MAX_BYTES_IN_FLIGHT / partBytes)));
+}
+
+/** Where the SDK adds checksums to the parts, the upload must say so beforehand. */
+async function checksumOf({ connection }: S3Bucket): Promise<{ readonly ChecksumAlgorithm?: 'CRC32' }> {
+  const calculation = await connection.client.config.requestChecksumCalculation();
+  return calculation === 'WHEN_SUPPORTED' ? { ChecksumAlgorithm: 'CRC32' } : {};
+}
+
+/** One lost part must not end the upload. What cannot be mended ends all parts at once. */
 async function repeat<Result>(
   send: () => Promise<Result>,
-  { bucket, call }: MultipartUpload,
-  signal: AbortSignal,
+  bucket: S3Bucket,
+  key: string,
+  failure: Failure,
 ): Promise<Result> {
   const { clock, random } = bucket.options;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await send();
     } catch (error) {
-      const explained = explain(error, { ...call, createOnly: false });
-      if (
-        !(explained instanceof RigError) ||
-        !explained.retryable ||
-        attempt === PART_ATTEMPTS ||
-        signal.aborted
-      ) {
+      const explained = explain(error, bucket.call('put', key));
+      const isLast = attempt === PART_ATTEMPTS || failure.signal.aborted;
+      if (isLast || !isRigError(explained) || !explained.retryable) {
+        failure.record(error);
         throw error;
       }
-      await clock.sleep(Math.max(random.next() * 250 * 2 ** attempt, explained.retryAfterMs ?? 0), signal);
+      await clock.sleep(
+        Math.max(random.next() * 250 * 2 ** attempt, explained.retryAfterMs ?? 0),
+        failure.signal,
+      );
     }
   }
 }
 
 /** A part that arrived after the upload was given up would stay, unseen and paid for: look, and give it up again. */
-async function giveUp({ bucket, target }: MultipartUpload, uploadId: string | undefined): Promise<void> {
-  if (uploadId === undefined) {
-    return;
-  }
-  const { sdk, client } = bucket.connection;
-  const which = { ...target, UploadId: uploadId };
+async function giveUp(
+  { connection }: S3Bucket,
+  upload: { readonly Bucket: string; readonly Key: string; readonly UploadId: string | undefined },
+): Promise<void> {
+  const { sdk, client } = connection;
   for (let attempt = 1; attempt <= 3; attempt += 1) {
     try {
-      await client.send(new sdk.ListPartsCommand(which));
-      await client.send(new sdk.AbortMultipartUploadCommand(which));
+      await client.send(new sdk.AbortMultipartUploadCommand(upload));
+      await client.send(new sdk.ListPartsCommand(upload));
     } catch (error) {
       if (answerOf(error)?.status === 404) {
         return;

@@ -1,5 +1,4 @@
 import { RigError } from '../../kernel/errors.ts';
-import { MIB } from '../../kernel/size.ts';
 import type {
   CallOptions,
   Capabilities,
@@ -14,7 +13,6 @@ import type {
   StoredObject,
 } from '../contract.ts';
 import { assertKey, assertPrefix } from '../key.ts';
-import { gather } from './s3-body.ts';
 import { S3Bucket } from './s3-bucket.ts';
 import { connect, PARALLEL_CALLS, type S3Options } from './s3-connection.ts';
 import { deleteObjects } from './s3-delete.ts';
@@ -22,14 +20,11 @@ import { getObject, headObject } from './s3-get.ts';
 import { s3Lifecycle } from './s3-lifecycle.ts';
 import { listObjects } from './s3-list.ts';
 import { parseS3Url } from './s3-location.ts';
-import { putInParts } from './s3-multipart.ts';
 import { probeMultipartCreateOnly } from './s3-probe.ts';
+import { putObject } from './s3-put.ts';
 import { s3Tagging } from './s3-tags.ts';
 
 export type { S3Options } from './s3-connection.ts';
-
-/** Above this a body goes in parts; the largest batch, a record of 64 MiB with its header, is below it. */
-const SINGLE_PUT_BYTES = 80 * MIB;
 
 /**
  * Opens `s3://bucket/prefix?endpoint=…&region=…` on Amazon S3 or a server that speaks its protocol. Credentials come
@@ -79,10 +74,11 @@ class S3Store implements Store {
 
   async put(key: string, body: PutBody, options: PutOptions): Promise<PutResult> {
     assertKey(key);
-    options.signal?.throwIfAborted();
-    return body.lengthBytes !== undefined && body.lengthBytes <= SINGLE_PUT_BYTES
-      ? this.#putWhole(key, await gather(body), options)
-      : this.#putInParts(key, body, options);
+    return putObject(this.#bucket, key, body, options, async () => {
+      if (options.if === 'absent') {
+        await this.#requireMultipartCreateOnly();
+      }
+    });
   }
 
   list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
@@ -97,32 +93,6 @@ class S3Store implements Store {
 
   async close(): Promise<void> {
     this.#bucket.connection.close();
-  }
-
-  async #putWhole(key: string, bytes: Uint8Array, { if: condition, signal }: PutOptions): Promise<PutResult> {
-    const { sdk, client, requestTimeoutMs, storeTimeMsOf } = this.#bucket.connection;
-    const onlyNew = condition === 'absent' ? { IfNoneMatch: '*' } : {};
-    const command = new sdk.PutObjectCommand({ ...this.#bucket.target(key), Body: bytes, ...onlyNew });
-    const requestTimeout = requestTimeoutMs(bytes.length);
-    const call = this.#bucket.call('put', key, condition);
-    return this.#bucket.run(call, signal, async (abort) => {
-      const output = await client.send(command, { ...abort, requestTimeout });
-      return { storeTimeMs: storeTimeMsOf(output) };
-    });
-  }
-
-  #putInParts(key: string, body: PutBody, options: PutOptions): Promise<PutResult> {
-    const upload = {
-      bucket: this.#bucket,
-      call: this.#bucket.call('put', key, options.if),
-      target: this.#bucket.target(key),
-      beforeParts: async () => {
-        if (options.if === 'absent') {
-          await this.#requireMultipartCreateOnly();
-        }
-      },
-    };
-    return putInParts(upload, body, options);
   }
 
   async #requireMultipartCreateOnly(): Promise<void> {
