@@ -1,0 +1,267 @@
+import { describe, expect, it } from 'vitest';
+import { readHead } from '../../src/archive/batch-object.ts';
+import { readDescriptor } from '../../src/archive/descriptor.ts';
+import { readSnapshotHead, resolveChain } from '../../src/archive/snapshot-object.ts';
+import { readContent } from '../../src/archive/snapshot-reader.ts';
+import { RigError } from '../../src/kernel/errors.ts';
+import { KIB } from '../../src/kernel/size.ts';
+import { bodyOf, readWhole } from '../../src/store/body.ts';
+import type { SnapshotOptions } from '../../src/workflows/push.ts';
+import { noise } from '../support/noise.ts';
+import { PushWorld } from '../support/push-world.ts';
+
+const JOURNAL = '/app.journal';
+const DIRECTORY = '/snapshots';
+const SNAPSHOTS: SnapshotOptions = {
+  directory: DIRECTORY,
+  names: undefined,
+  pruneLocal: undefined,
+  expire: undefined,
+};
+
+/** A world with a journal of so many bytes and a snapshot directory. */
+async function worldWith(journalBytes: number): Promise<PushWorld> {
+  const world = new PushWorld();
+  world.fileSystem.append(JOURNAL, 'x'.repeat(journalBytes));
+  await world.fileSystem.makeDirectory(DIRECTORY, 0o700);
+  return world;
+}
+
+function take(world: PushWorld, name: string, content: Uint8Array | string): void {
+  world.fileSystem.append(`${DIRECTORY}/${name}`, content);
+}
+
+function noisy(lengthBytes: number, seed: number): Buffer {
+  return Buffer.concat([...noise(seed, lengthBytes)]);
+}
+
+async function latest(world: PushWorld): Promise<string | undefined> {
+  const object = await world.store().get('LATEST');
+  return object && Buffer.from(await readWhole('LATEST', object, KIB)).toString();
+}
+
+async function contentAt(world: PushWorld, at: number): Promise<Buffer> {
+  const store = world.store();
+  const archive = (await readDescriptor(store))?.id ?? '';
+  const parts: Uint8Array[] = [];
+  for await (const bytes of readContent(store, await resolveChain(store, at, archive))) {
+    parts.push(bytes);
+  }
+  return Buffer.concat(parts);
+}
+
+describe('push with snapshots', () => {
+  it('stores what is durable, between cuts too, and LATEST names the newest', async () => {
+    const world = await worldWith(10_000);
+    take(world, '0x100', 'early');
+    take(world, '9999', 'late');
+    const result = await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS, batchBytes: 4 * KIB });
+    expect(result).toMatchObject({ durable: 10_000, snapshots: 2, skippedSnapshots: 0 });
+    expect(await latest(world)).toBe('270f');
+    expect((await contentAt(world, 0x100)).toString()).toBe('early');
+    expect((await contentAt(world, 9_999)).toString()).toBe('late');
+    const head = await readSnapshotHead(world.store(), 'SNAPSHOT/000000000000270f');
+    const following = await readSnapshotHead(world.store(), 'SNAPSHOT/0000000000000100');
+    expect([head?.header.cut, following?.header.cut]).toEqual([8_192, 0]);
+  });
+
+  it('links a snapshot to the batch that starts at its cut', async () => {
+    const world = await worldWith(10_000);
+    take(world, '5000', 'state');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS, batchBytes: 4 * KIB });
+    const snapshot = await readSnapshotHead(world.store(), 'SNAPSHOT/0000000000001388');
+    const batch = await readHead(world.store(), 'LOG/0000000000001000');
+    expect(snapshot?.header).toMatchObject({ cut: 4_096, chain: batch?.header.prev });
+  });
+
+  it('stores nothing twice, and claims nothing when there is nothing to store', async () => {
+    const world = await worldWith(100);
+    take(world, '50', 'state');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    const store = world.store();
+    const again = await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS }, store);
+    expect(again).toMatchObject({ snapshots: 0, skippedSnapshots: 0 });
+    expect(store.calls.filter((call) => call.startsWith('put'))).toEqual([]);
+  });
+
+  it('leaves out what is ahead of the journal, and says so', async () => {
+    const world = await worldWith(100);
+    take(world, '101', 'state');
+    const run = world.start({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    expect(await world.clock.runUntil(run.ended)).toMatchObject({ snapshots: 0, skippedSnapshots: 1 });
+    expect(run.reports).toContainEqual(expect.objectContaining({ code: 'snapshot-ahead' }));
+    expect(await latest(world)).toBeUndefined();
+  });
+
+  it('says so when other bytes come under an offset that is archived', async () => {
+    const world = await worldWith(100);
+    take(world, '50', 'state');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    take(world, '50', ' and more');
+    const run = world.start({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    expect(await world.clock.runUntil(run.ended)).toMatchObject({ snapshots: 0, skippedSnapshots: 1 });
+    expect(run.reports).toContainEqual(expect.objectContaining({ code: 'snapshot-differs' }));
+    expect((await contentAt(world, 50)).toString()).toBe('state');
+  });
+
+  it('pushes snapshots without a journal', async () => {
+    const world = await worldWith(0);
+    take(world, '7', 'seven');
+    take(world, '90000000', 'far');
+    const result = await world.once({ journal: undefined, snapshots: SNAPSHOTS });
+    expect(result).toMatchObject({ durable: 90_000_000, batches: 0, snapshots: 2 });
+    expect((await readDescriptor(world.store()))?.format).toBe('none');
+    expect((await contentAt(world, 7)).toString()).toBe('seven');
+    expect(await latest(world)).toBe('55d4a80');
+  });
+
+  it('stores what changed as an increment, and a full one when the increments grow large', async () => {
+    const world = await worldWith(100);
+    const state = noisy(512 * KIB, 1);
+    const bases: (number | undefined)[] = [];
+    for (const [index, at] of [10, 20, 30, 40, 50, 60, 70].entries()) {
+      const changed = Buffer.from(state);
+      changed.set(noisy(100 * KIB, 2 + index), index * 64 * KIB);
+      take(world, String(at), changed);
+      await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+      const head = await readSnapshotHead(world.store(), `SNAPSHOT/${at.toString(16).padStart(16, '0')}`);
+      bases.push(head?.header.base);
+      expect((await contentAt(world, at)).equals(changed)).toBe(true);
+    }
+    expect(bases[0]).toBeUndefined();
+    expect(bases[1]).toBe(10);
+    expect(bases.slice(2)).toContain(undefined);
+  });
+
+  it('keeps the newest snapshots here and removes the others once they are archived', async () => {
+    const world = await worldWith(100);
+    for (const at of [10, 20, 30]) {
+      take(world, String(at), `state ${at}`);
+    }
+    take(world, '1000', 'ahead');
+    await world.once({ journal: JOURNAL, snapshots: { ...SNAPSHOTS, pruneLocal: 2 } });
+    const names = (await world.fileSystem.list(DIRECTORY)).map(({ name }) => name);
+    expect(names.sort()).toEqual(['1000', '30']);
+  });
+
+  it('repairs LATEST when it is lost or stale', async () => {
+    const world = await worldWith(100);
+    take(world, '50', 'state');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    await world.store().put('LATEST', bodyOf('7'), { if: 'any' });
+    world.fileSystem.append(JOURNAL, 'y');
+    await world.once({ journal: JOURNAL });
+    expect(await latest(world)).toBe('32');
+    await world.store().delete(['LATEST']);
+    world.fileSystem.append(JOURNAL, 'z');
+    await world.once({ journal: JOURNAL });
+    expect(await latest(world)).toBe('32');
+  });
+
+  it('does not store again what a prune removed', async () => {
+    const world = await worldWith(100);
+    take(world, '10', 'old');
+    take(world, '50', 'new');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    await world.store().delete(['SNAPSHOT/000000000000000a']);
+    world.fileSystem.append(JOURNAL, 'y');
+    expect(await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS })).toMatchObject({ snapshots: 0 });
+    expect(await world.keys()).not.toContain('SNAPSHOT/000000000000000a');
+  });
+});
+
+describe('push --follow with snapshots', () => {
+  it('stores each one as soon as its offset is durable', async () => {
+    const world = await worldWith(100);
+    const run = world.start({ journal: JOURNAL, snapshots: SNAPSHOTS, follow: true });
+    await world.clock.advance(3_000);
+    take(world, '.150', 'unfinished');
+    take(world, '150', 'ahead of the journal');
+    await world.clock.advance(5_000);
+    expect(await latest(world)).toBeUndefined();
+    world.fileSystem.append(JOURNAL, 'x'.repeat(60));
+    await world.clock.advance(5_000);
+    expect(await latest(world)).toBe('96');
+    run.stop();
+    expect(await world.clock.runUntil(run.ended)).toMatchObject({ durable: 160, snapshots: 1 });
+  });
+
+  it('goes on with the journal when the directory cannot be read, and says so once', async () => {
+    const world = await worldWith(100);
+    const run = world.start({ journal: JOURNAL, snapshots: SNAPSHOTS, follow: true });
+    await world.clock.advance(2_000);
+    take(world, '50', 'one');
+    take(world, '0x32', 'the same offset');
+    world.fileSystem.append(JOURNAL, 'y');
+    await world.clock.advance(10_000);
+    expect(run.durable()).toBe(101);
+    const warnings = run.reports.filter((report) => report.type === 'warning');
+    expect(warnings).toEqual([expect.objectContaining({ code: 'snapshots-unreadable' })]);
+    await world.fileSystem.remove(`${DIRECTORY}/0x32`);
+    await world.clock.advance(5_000);
+    expect(await latest(world)).toBe('32');
+    run.stop();
+    await world.clock.runUntil(run.ended);
+  });
+
+  it('ends the journal too when another writer takes over while only snapshots come', async () => {
+    const world = await worldWith(100);
+    const older = world.start({ journal: JOURNAL, snapshots: SNAPSHOTS, follow: true });
+    await world.clock.advance(2_000);
+    const newer = world.start({ journal: JOURNAL, follow: true, pid: 2 });
+    await world.clock.advance(2_000);
+    take(world, '50', 'state');
+    await expect(world.clock.runUntil(older.ended)).rejects.toMatchObject({ code: 'RIG_FENCED' });
+    newer.stop();
+    await world.clock.runUntil(newer.ended);
+  });
+});
+
+describe('a snapshot of the journal', () => {
+  it('gives the whole journal, and later ones store only what came after', async () => {
+    const world = await worldWith(0);
+    const parts: Buffer[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      parts.push(noisy(300 * KIB, round));
+      world.fileSystem.append(JOURNAL, parts[round] ?? '');
+      const result = await world.once({
+        journal: JOURNAL,
+        journalSnapshot: true,
+        batchBytes: 64 * KIB,
+        fullRatio: 9,
+      });
+      expect(result.snapshots).toBe(1);
+      expect((await contentAt(world, result.durable)).equals(Buffer.concat(parts))).toBe(true);
+    }
+    const head = await readSnapshotHead(
+      world.store(),
+      `SNAPSHOT/${(900 * KIB).toString(16).padStart(16, '0')}`,
+    );
+    expect(head).toMatchObject({
+      header: { of: 'journal', base: 600 * KIB },
+      footer: { ownBytes: 300 * KIB },
+    });
+  });
+
+  it('is refused when the journal here is not what was archived', async () => {
+    const world = await worldWith(0);
+    const journal = noisy(3_000 * KIB, 1);
+    world.fileSystem.append(JOURNAL, journal);
+    await world.once({ journal: JOURNAL, batchBytes: 64 * KIB });
+    journal.writeUInt8(journal.readUInt8(1_000 * KIB) ^ 1, 1_000 * KIB);
+    world.fileSystem.append('/copy', journal);
+    await expect(world.once({ journal: '/copy', journalSnapshot: true })).rejects.toMatchObject({
+      code: 'RIG_DIVERGED',
+    });
+    expect(await latest(world)).toBeUndefined();
+  });
+
+  it('is refused where the application has a snapshot', async () => {
+    const world = await worldWith(100);
+    take(world, '100', 'state');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    await expect(world.once({ journal: JOURNAL, journalSnapshot: true })).rejects.toSatisfy(
+      (error) => error instanceof RigError && error.code === 'RIG_OBJECT_EXISTS',
+    );
+  });
+});
