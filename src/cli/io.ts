@@ -22,6 +22,11 @@ export interface CommandIo {
   readonly host: string;
   readonly pid: number;
   openStore(url: string, environment: StoreEnvironment): Promise<Store>;
+  /**
+   * Asks whoever sits at the terminal and gives the answer, empty when the terminal is closed. Undefined: nobody sits
+   * there. Rejects when `signal` is aborted.
+   */
+  ask(question: string, signal: AbortSignal): Promise<string | undefined>;
   /** Calls `listener` at every SIGINT and SIGTERM until the returned function is called. */
   onSignal(listener: (signal: SignalName) => void): () => void;
   /**
@@ -46,6 +51,10 @@ export function processIo(): CommandIo {
     openStore: async (url, environment) => {
       const { openStore } = await import('../store/registry.ts');
       return openStore(url, environment);
+    },
+    ask: async (question, signal) => {
+      const { askTerminal } = await import('./ask.ts');
+      return askTerminal(question, process.stdin, process.stderr, signal);
     },
     onSignal(listener) {
       process.on('SIGINT', listener);

@@ -142,6 +142,7 @@ describe('the members of results in the man page are those of the command', () =
     verify: ['verify'],
     status: ['status'],
     ls: ['ls'],
+    lifecycle: ['lifecycle', 'show'],
     completion: ['completion', 'bash'],
     help: ['--help'],
     version: ['--version'],

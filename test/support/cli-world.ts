@@ -16,6 +16,7 @@ import 'ora';
 import '../../src/cli/completion/script.ts';
 import '../../src/store/layers/observe.ts';
 import '../../src/store/layers/retry.ts';
+import '../../src/workflows/lifecycle.ts';
 import '../../src/workflows/ls.ts';
 import '../../src/workflows/push.ts';
 import '../../src/workflows/restore.ts';
@@ -93,6 +94,9 @@ export class CliWorld {
   /** Those of the last command {@link run}, and of the next one {@link start}ed. */
   stdout = new CapturedStream();
   stderr = new CapturedStream();
+  /** What whoever sits at the terminal will answer; undefined: nobody sits there. */
+  answers: string[] | undefined;
+  readonly questions: string[] = [];
   /** Layers of the test's own around the store. */
   wrapStore: (store: Store) => Store = (store) => store;
   readonly #random = seededRandom(1);
@@ -145,6 +149,10 @@ export class CliWorld {
       pid: 4711,
       openStore: async (url, environment) =>
         this.wrapStore(await openStore(url, { ...environment, memory: this.namespace })),
+      ask: async (question) => {
+        this.questions.push(question);
+        return this.answers && (this.answers.shift() ?? '');
+      },
       onSignal: (listener) => subscribe(this.#signalListeners, listener),
       onFault: (listener) => subscribe(this.#faultListeners, listener),
     };

@@ -1,94 +1,29 @@
 import { describe, expect, test } from 'vitest';
-import { batchKey, snapshotKey } from '../../src/archive/layout.ts';
+import { batchKey } from '../../src/archive/layout.ts';
 import { RigError } from '../../src/kernel/errors.ts';
-import type { Store } from '../../src/store/contract.ts';
-import { createMemoryNamespace, openMemoryStore } from '../../src/store/drivers/memory.ts';
-import {
-  type ApplyOptions,
-  applyLifecycle,
-  type LifecycleResult,
-  planRules,
-  removeLifecycle,
-  showLifecycle,
-} from '../../src/workflows/lifecycle.ts';
-import { ARCHIVE_ID, fillArchive, overwrite } from '../support/archive-builder.ts';
+import { planRules, showLifecycle } from '../../src/workflows/lifecycle.ts';
+import { ARCHIVE_ID } from '../support/archive-builder.ts';
 import { expire } from '../support/expire.ts';
 import { POLICY } from '../support/lifecycle-rules.ts';
-import { LINE_CUTS, LINES, names, refusal } from '../support/line-archive.ts';
-import { ScriptedStore } from '../support/scripted-store.ts';
-import { SimulatedClock } from '../support/simulated-clock.ts';
-import { putSnapshotHead } from '../support/snapshot-head.ts';
-import { codesOf, testContext } from '../support/workflow-context.ts';
+import {
+  beforeCall,
+  DOCUMENT,
+  FOREIGN,
+  lifecycleWorld,
+  ownNames,
+  REACHING,
+  writes,
+} from '../support/lifecycle-world.ts';
+import { names, refusal } from '../support/line-archive.ts';
+import { codesOf } from '../support/workflow-context.ts';
 
 const DAY_MS = 86_400_000;
 const OWN_NAMES = ['log', 'snapshot', 'log-leftovers', 'snapshot-leftovers'];
 const BY_AGE = { ...POLICY, byAge: true };
 
-const FOREIGN = `<Rule>
-    <ID>of &amp; others</ID>  <!-- kept -->
-    <Filter><And><Prefix>tmp/</Prefix><Tag><Key>a</Key><Value>b</Value></Tag></And></Filter>
-    <Status>Enabled</Status><DelMarkerExpiration><Days>3</Days></DelMarkerExpiration>
-    <Expiration><Days>5</Days></Expiration>
-  </Rule>`;
-const DOCUMENT = `<LifecycleConfiguration xmlns="urn:x">\n  ${FOREIGN}\n</LifecycleConfiguration>`;
-const REACHING =
-  '<LifecycleConfiguration><Rule><ID>all</ID><Filter><Prefix/></Filter><Status>Enabled</Status>' +
-  '<Expiration><Days>400</Days></Expiration></Rule></LifecycleConfiguration>';
-
-/** An archive of three batches whose store's calls can be bent, on a clock of its own. */
-async function world(document = '') {
-  const clock = new SimulatedClock();
-  const namespace = createMemoryNamespace();
-  namespace.rules.document = document;
-  const store = new ScriptedStore(openMemoryStore(namespace, clock));
-  await fillArchive(store, { journal: LINES, cuts: LINE_CUTS, format: 'lines' });
-  store.calls.length = 0;
-  const context = { ...testContext(store), clock };
-  const asked: string[] = [];
-  const options = (changes: Partial<ApplyOptions> = {}): ApplyOptions => ({
-    policy: POLICY,
-    backupDirectory: '/',
-    confirm: async () => void asked.push('change'),
-    acceptLoss: async () => void asked.push('loss'),
-    ...changes,
-  });
-  const finish = <Result>(work: Promise<Result>) => clock.runUntil(work);
-  return {
-    clock,
-    namespace,
-    store,
-    context,
-    asked,
-    options,
-    apply: (changes?: Partial<ApplyOptions>) => finish(applyLifecycle(context, options(changes))),
-    remove: () => finish(removeLifecycle(context, options())),
-  };
-}
-
-type World = Awaited<ReturnType<typeof world>>;
-
-function ownNames(rules: LifecycleResult['after']): (string | undefined)[] {
-  return rules.filter(({ own }) => own).map(({ id }) => id?.replace(`rigctl:${ARCHIVE_ID}:`, ''));
-}
-
-function writes({ store }: World): number {
-  return store.calls.filter((call) => call === 'write lifecycle rules').length;
-}
-
-/** Lets `act` happen right before the call `what` of this number. */
-function beforeCall({ store }: World, what: string, number: number, act: () => void): void {
-  let seen = 0;
-  store.script.capability = (call) => {
-    seen += call === what ? 1 : 0;
-    if (call === what && seen === number) {
-      act();
-    }
-  };
-}
-
 describe('apply', () => {
   test('sets the rules up, and has nothing to do the next time', async () => {
-    const w = await world();
+    const w = await lifecycleWorld();
     const result = await w.apply();
     expect(result).toMatchObject({ archive: ARCHIVE_ID, before: [], changed: true, backup: null });
     expect(ownNames(result.after)).toEqual(OWN_NAMES);
@@ -99,7 +34,7 @@ describe('apply', () => {
   });
 
   test('keeps the rules of others byte for byte, and a copy of the document', async () => {
-    const w = await world(DOCUMENT);
+    const w = await lifecycleWorld(DOCUMENT);
     const {
       backup,
       before: [foreign],
@@ -119,7 +54,7 @@ describe('apply', () => {
   });
 
   test('shows what will be and changes nothing when that is not agreed to', async () => {
-    const w = await world(DOCUMENT);
+    const w = await lifecycleWorld(DOCUMENT);
     const confirm = async ({ before, after }: { before: readonly unknown[]; after: readonly unknown[] }) => {
       expect([before.length, after.length]).toEqual([1, 5]);
       throw new RigError('RIG_USAGE', 'no');
@@ -129,7 +64,7 @@ describe('apply', () => {
   });
 
   test('changes the days of rules that are there', async () => {
-    const w = await world();
+    const w = await lifecycleWorld();
     await w.apply();
     const { before, after } = await w.apply({ policy: { ...POLICY, logDays: 9 } });
     const days = (rules: typeof before) => rules.map(({ expireAfterDays }) => expireAfterDays);
@@ -140,7 +75,7 @@ describe('apply', () => {
   });
 
   test('covers older versions where they are kept, and says what prune leaves there', async () => {
-    const w = await world();
+    const w = await lifecycleWorld();
     w.namespace.rules.keepsVersions = true;
     const { after } = await w.apply();
     expect(after.map(({ expireNoncurrentAfterDays }) => expireNoncurrentAfterDays)).toEqual([
@@ -153,7 +88,7 @@ describe('apply', () => {
   });
 
   test('refuses when a rule of others reaches the archive, naming it', async () => {
-    const w = await world(REACHING);
+    const w = await lifecycleWorld(REACHING);
     expect(await refusal(w.apply())).toMatchObject({
       code: 'RIG_UNSAFE',
       message: expect.stringContaining('lifecycle rule "all" reaches LOG/ and SNAPSHOT/'),
@@ -163,7 +98,7 @@ describe('apply', () => {
   });
 
   test('refuses when there is something beside the rules that would get lost, and so does remove', async () => {
-    const w = await world('<LifecycleConfiguration/>');
+    const w = await lifecycleWorld('<LifecycleConfiguration/>');
     await w.apply();
     w.namespace.rules.document = w.namespace.rules.document.replace('</Life', '<Foo/></Life');
     const error = { code: 'RIG_UNSAFE', message: expect.stringMatching(/would lose: Foo$/) };
@@ -173,7 +108,7 @@ describe('apply', () => {
   });
 
   test('stops when somebody else changed the rules while it was asking', async () => {
-    const w = await world(DOCUMENT);
+    const w = await lifecycleWorld(DOCUMENT);
     const confirm = async () => {
       w.namespace.rules.document = DOCUMENT.replace('<Days>5', '<Days>6');
     };
@@ -185,19 +120,19 @@ describe('apply', () => {
   });
 
   test('writes nothing when the present rules cannot be kept in a file', async () => {
-    const w = await world(DOCUMENT);
+    const w = await lifecycleWorld(DOCUMENT);
     expect(await refusal(w.apply({ backupDirectory: '/none' }))).toMatchObject({ code: 'RIG_LOCAL_IO' });
     expect(writes(w)).toBe(0);
   });
 
   test('waits until a slow server shows the rules', async () => {
-    const w = await world(DOCUMENT);
+    const w = await lifecycleWorld(DOCUMENT);
     let written = '';
     // The first read after the write shows what was before it.
     beforeCall(w, 'read lifecycle rules', 3, () => {
       written = w.namespace.rules.document;
       w.namespace.rules.document = DOCUMENT;
-      w.clock.sleep(3_000).then(() => {
+      void w.clock.sleep(3_000).then(() => {
         w.namespace.rules.document = written;
       });
     });
@@ -210,7 +145,7 @@ describe('apply', () => {
     ['a rule of others', '<DelMarkerExpiration><Days>3</Days></DelMarkerExpiration>', ''],
     ['the tag of its own rules', /<And>(<Prefix>LOG.*?)<Tag>.*?<\/And>/, '$1'],
   ])('puts the rules from before back when the server loses %s', async (_, what, instead) => {
-    const w = await world(DOCUMENT);
+    const w = await lifecycleWorld(DOCUMENT);
     beforeCall(w, 'read lifecycle rules', 3, () => {
       w.namespace.rules.document = w.namespace.rules.document.replace(what, instead);
     });
@@ -223,7 +158,7 @@ describe('apply', () => {
   });
 
   test('says where the copy is when the rules from before cannot be put back', async () => {
-    const w = await world(DOCUMENT);
+    const w = await lifecycleWorld(DOCUMENT);
     let reads = 0;
     w.store.script.capability = (what) => {
       reads += what === 'read lifecycle rules' ? 1 : 0;
@@ -237,7 +172,7 @@ describe('apply', () => {
   });
 
   test('warns when the server drops a part that nothing depends on', async () => {
-    const w = await world();
+    const w = await lifecycleWorld();
     beforeCall(w, 'read lifecycle rules', 3, () => {
       const { rules } = w.namespace;
       rules.document = rules.document.replaceAll(/<AbortIncompleteMultipartUpload>.*?<\/Abort\w+>/g, '');
@@ -250,7 +185,7 @@ describe('apply', () => {
   });
 
   test('interrupted after the write still reads back', async () => {
-    const w = await world();
+    const w = await lifecycleWorld();
     beforeCall(w, 'write lifecycle rules', 1, () =>
       w.context.interrupt.abort(new RigError('RIG_INTERRUPTED', 'stop')),
     );
@@ -260,7 +195,7 @@ describe('apply', () => {
 
 describe('what is set up', () => {
   test('never removes what is not marked, however long the machine is away, and removes what is', async () => {
-    const w = await world();
+    const w = await lifecycleWorld();
     await w.apply();
     expect(expire(w.namespace, w.clock.wallMs() + 4_000 * DAY_MS)).toEqual([]);
     await w.store.capabilities.tagging?.setTags(batchKey(0), { rigctl: 'expendable' });
@@ -271,7 +206,7 @@ describe('what is set up', () => {
 
 describe('remove', () => {
   test('takes out exactly what apply put in', async () => {
-    const w = await world(DOCUMENT);
+    const w = await lifecycleWorld(DOCUMENT);
     await w.apply();
     await w.clock.advance(1_000);
     const { changed, after } = await w.remove();
@@ -282,14 +217,14 @@ describe('remove', () => {
   });
 
   test('leaves no configuration behind when there was none', async () => {
-    const w = await world();
+    const w = await lifecycleWorld();
     await w.apply();
     await w.remove();
     expect(w.namespace.rules.document).toBe('');
   });
 
   test('is not hindered by rules that apply refuses', async () => {
-    const w = await world();
+    const w = await lifecycleWorld();
     await w.apply();
     const [all = ''] = /<Rule>.*<\/Rule>/.exec(REACHING) ?? [];
     w.namespace.rules.document = w.namespace.rules.document.replace('<Rule>', `${all}<Rule>`);
@@ -297,7 +232,7 @@ describe('remove', () => {
   });
 
   test('fails when the server keeps the rules nevertheless', async () => {
-    const w = await world();
+    const w = await lifecycleWorld();
     await w.apply();
     const { document } = w.namespace.rules;
     w.store.script.capability = () => {
@@ -310,55 +245,9 @@ describe('remove', () => {
   });
 });
 
-describe('rules by age', () => {
-  test('are set up when the newest snapshot is fresh and the loss is accepted', async () => {
-    const w = await world();
-    await putSnapshotHead(w.store, 19);
-    const sentences: string[] = [];
-    const acceptLoss = async (loss: readonly string[]) => void sentences.push(...loss);
-    const { after } = await w.apply({ policy: BY_AGE, acceptLoss });
-    expect(after.filter(({ expireAfterDays }) => expireAfterDays !== undefined)).toMatchObject([
-      { tags: {}, prefix: 'LOG/', expireAfterDays: 3 },
-      { tags: {}, prefix: 'SNAPSHOT/', expireAfterDays: 30 },
-    ]);
-    expect(sentences.join(' ')).toMatch(/no new snapshot is made for more than 3 days.*the machine is away/);
-    expect(codesOf(w.context.reports, 'note')).toEqual([]);
-  });
-
-  test('are not set up when the loss is not accepted', async () => {
-    const w = await world();
-    await putSnapshotHead(w.store, 19);
-    const acceptLoss = () => Promise.reject(new RigError('RIG_USAGE', 'no'));
-    expect(await refusal(w.apply({ policy: BY_AGE, acceptLoss }))).toMatchObject({ message: 'no' });
-    expect([w.asked, writes(w)]).toEqual([[], 0]);
-  });
-
-  test('are refused without a snapshot, when snapshots stopped, and when one is built on another', async () => {
-    const w = await world();
-    const refused = async () => (await refusal(w.apply({ policy: BY_AGE }))).message;
-    expect(await refused()).toContain('there is no snapshot');
-    await putSnapshotHead(w.store, 8);
-    await w.clock.advance(1.6 * DAY_MS);
-    expect(await refused()).toContain('the newest snapshot, 8 (0x8), is 1d 14h old');
-    await putSnapshotHead(w.store, 19, 8);
-    await putSnapshotHead(w.store, 34);
-    expect(await refused()).toContain('snapshot 19 (0x13) is built on an older one');
-    await w.store.delete([snapshotKey(19)]);
-    expect(await w.apply({ policy: BY_AGE })).toMatchObject({ changed: true });
-  });
-
-  test('become rules by mark again with another apply', async () => {
-    const w = await world();
-    await putSnapshotHead(w.store, 19);
-    await w.apply({ policy: BY_AGE });
-    const { after } = await w.apply();
-    expect(after[0]).toMatchObject({ tags: { rigctl: 'expendable' } });
-  });
-});
-
 describe('plan and show', () => {
   test('change nothing; plan says why apply would refuse', async () => {
-    const w = await world(REACHING);
+    const w = await lifecycleWorld(REACHING);
     const { before, after, changed } = await planRules(w.context, BY_AGE);
     expect([before.length, ownNames(after), changed]).toEqual([1, OWN_NAMES, false]);
     expect(codesOf(w.context.reports, 'warning')).toEqual([
@@ -372,40 +261,9 @@ describe('plan and show', () => {
   });
 
   test('show warns of what threatens the archive', async () => {
-    const w = await world(REACHING);
+    const w = await lifecycleWorld(REACHING);
     const { before, after } = await showLifecycle(w.context);
     expect(before).toEqual(after);
     expect(codesOf(w.context.reports, 'warning')).toEqual(['lifecycle-threat', 'lifecycle-threat']);
-  });
-});
-
-describe('a store without lifecycle rules or tags', () => {
-  const without = (store: Store, name: 'lifecycle' | 'tagging'): Store => ({
-    url: store.url,
-    capabilities: { ...store.capabilities, [name]: undefined },
-    get: store.get.bind(store),
-    head: store.head.bind(store),
-    put: store.put.bind(store),
-    list: store.list.bind(store),
-    delete: store.delete.bind(store),
-    close: store.close.bind(store),
-  });
-
-  test.each(['lifecycle', 'tagging'] as const)('lacks %s: it says so and points to prune', async (name) => {
-    const w = await world();
-    const context = { ...w.context, store: without(openMemoryStore(w.namespace, w.clock), name) };
-    const error = await refusal(applyLifecycle(context, w.options()));
-    expect(error).toMatchObject({
-      code: 'RIG_STORE_UNSUPPORTED',
-      hint: expect.stringContaining('rigctl prune'),
-    });
-  });
-
-  test('no archive is no archive', async () => {
-    const w = await world();
-    w.namespace.objects.clear();
-    expect(await refusal(showLifecycle(w.context))).toMatchObject({ code: 'RIG_ARCHIVE_NOT_FOUND' });
-    await overwrite(w.store, batchKey(0), 'x');
-    expect(await refusal(w.apply())).toMatchObject({ code: 'RIG_DESCRIPTOR_LOST' });
   });
 });
