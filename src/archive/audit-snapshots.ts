@@ -21,9 +21,9 @@ export interface SnapshotAudit {
 
 export type SnapshotDepth = 'header' | 'footer' | 'content';
 
-const UNDER_WAY_LIMIT_BYTES = 32 * MIB;
+const UNDER_WAY_LIMIT_BYTES = 48 * MIB;
 /** Large snapshots are read in pieces: no more of one is held. */
-const HELD_LIMIT_BYTES = 16 * MIB;
+const HELD_LIMIT_BYTES = 24 * MIB;
 /** A head's footer has some of its bytes for every MiB of the snapshot. */
 const FOOTER_SHARE = 2 ** 14;
 
@@ -52,29 +52,47 @@ async function auditSnapshot(
   depth: SnapshotDepth,
   options: CallOptions,
 ): Promise<SnapshotAudit> {
-  const gone = { listed, header: undefined, head: undefined, damage: undefined, gone: true };
-  let header: SnapshotHeader | undefined;
+  const unread = { listed, header: undefined, head: undefined, damage: undefined, gone: false };
   try {
-    header = await readSnapshotHeader(store, listed.key, options);
-    if (header === undefined || depth === 'header') {
-      return header === undefined ? gone : { ...gone, header, gone: false };
+    if (depth === 'header') {
+      const header = await readSnapshotHeader(store, listed.key, options);
+      return { ...unread, header, gone: header === undefined };
     }
     const head = await readSnapshotHead(store, listed.key, options);
     if (head === undefined) {
-      return gone;
+      return { ...unread, gone: true };
     }
     if (depth === 'content') {
       await auditOwn(store, head, options);
     }
     const footer = { ...head.footer, frames: [], index: [] };
-    return { ...gone, header, head: { ...head, footer }, gone: false };
+    return { ...unread, header: head.header, head: { ...head, footer } };
   } catch (error) {
     if (isRigError(error, 'RIG_OBJECT_NOT_FOUND')) {
-      return gone;
+      return { ...unread, gone: true };
     }
-    if (isRigError(error) && error.kind === 'data') {
-      return { ...gone, header, damage: error, gone: false };
-    }
-    throw error;
+    const damage = needDamage(error);
+    return { ...unread, damage, header: await readHeaderAnyway(store, listed, options) };
   }
+}
+
+/** The header of a damaged snapshot tells whether another one gives what it gave. */
+async function readHeaderAnyway(
+  store: Store,
+  { key }: ListedSnapshot,
+  options: CallOptions,
+): Promise<SnapshotHeader | undefined> {
+  try {
+    return await readSnapshotHeader(store, key, options);
+  } catch (error) {
+    needDamage(error);
+    return undefined;
+  }
+}
+
+function needDamage(error: unknown): RigError {
+  if (isRigError(error) && error.kind === 'data') {
+    return error;
+  }
+  throw error;
 }

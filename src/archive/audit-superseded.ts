@@ -88,7 +88,7 @@ export class SupersededAudit {
     for (const start of here) {
       this.#judge(start);
     }
-    this.#settle(first);
+    this.#settle(first, head !== undefined);
     if (!isLinked) {
       this.#close();
       this.#isPromised &&= this.#mayGoOn(head, first);
@@ -120,7 +120,7 @@ export class SupersededAudit {
     }
     const isReached = this.#pending?.isLinked === true && this.#counted === cut;
     const position = isReached ? this.#position : undefined;
-    this.#settle(cut);
+    this.#settle(cut, true);
     const open = [...(isReached ? this.#open : []), ...agreeing];
     this.#close();
     return { position, open };
@@ -201,15 +201,16 @@ export class SupersededAudit {
     return this.#position === undefined || (head === undefined && this.#position.offset === first);
   }
 
-  /** No batch and no snapshot from `next` on can vouch for the pending one any more. */
-  #settle(next: Offset): void {
+  /** What begins at `next` was the last that could vouch for the pending one, if it can be read. */
+  #settle(next: Offset, isReadable: boolean): void {
     const pending = this.#pending;
     this.#pending = undefined;
     if (pending === undefined) {
       return;
     }
     const { audit, head, contradicting } = pending;
-    const isDisplaced = contradicting.length > 0 || next <= (head?.header.end ?? 0);
+    const end = head?.header.end ?? 0;
+    const isDisplaced = contradicting.length > 0 || next < end || (next === end && isReadable);
     if (head !== undefined && !pending.isLinked && isDisplaced) {
       this.#found({
         object: audit.listed.key,

@@ -6,8 +6,11 @@ import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { resolveChain } from '../archive/snapshot-object.ts';
 import { readContent } from '../archive/snapshot-reader.ts';
 import type { Journal } from '../journal/tail.ts';
+import type { Offset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
 import { compareWithJournal } from './inspectors.ts';
+import { nowhere } from './nowhere.ts';
+import { TreeTarget } from './tree-target.ts';
 import type { VerifyReport } from './verify-report.ts';
 
 export interface SnapshotsResult extends JudgedSnapshots {
@@ -68,16 +71,30 @@ export async function replaySnapshots(
   for (const kind of ['state', 'journal']) {
     const newest = usable.findLast(({ of }) => of === kind);
     if (newest !== undefined) {
-      const key = snapshotKey(newest.at);
-      await report.attempt(key, () => readThrough(context, archive, newest.at, () => {}));
+      await report.attempt(snapshotKey(newest.at), () => assemble(context, archive, newest));
     }
+  }
+}
+
+async function assemble(context: Context, archive: string, { at, content }: SnapshotHeader): Promise<void> {
+  if (content === 'file') {
+    await readThrough(context, archive, at, () => undefined);
+    return;
+  }
+  const target = await TreeTarget.create(nowhere, { path: '/nowhere', replace: false }, context.random);
+  try {
+    await readThrough(context, archive, at, (bytes) => target.write(bytes));
+    await target.commit();
+  } catch (error) {
+    await target.discard();
+    throw error;
   }
 }
 
 async function readThrough(
   { store, stop: signal }: Context,
   archive: string,
-  at: number,
+  at: Offset,
   push: (bytes: Uint8Array) => void | Promise<void>,
 ): Promise<void> {
   const chain = await resolveChain(store, at, archive, { signal });

@@ -14,6 +14,7 @@ import type { Context } from './context.ts';
 import type { Finding } from './findings.ts';
 import { formatOf } from './format.ts';
 import { journalInspector, recordInspector } from './inspectors.ts';
+import { findThreats } from './lifecycle-threats.ts';
 import { readNewestClaim } from './overview.ts';
 import { restore } from './restore.ts';
 import {
@@ -143,6 +144,9 @@ class Verification {
       } else {
         report.findings.addError(error, key);
       }
+    }
+    for (const { object, message } of await findThreats(context, { archive, snapshots: catalog.snapshots })) {
+      report.warn('lifecycle-threat', object, message);
     }
     const { usable } = images;
     const task: LogTask = { archive, hasJournal: format !== 'none', catalog, claim, snapshots: usable };

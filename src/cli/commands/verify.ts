@@ -21,9 +21,9 @@ export const verifyCommand: CommandDefinition = {
   summary: 'prove that the archive can be restored',
   description:
     'Checks the archive, each level beside what the one before it checks. list: names, writers, nothing ' +
-    'obviously missing. headers: every header can be read, batches and their checksums link up. data: every ' +
-    'stored byte matches and decompresses. replay: every record decodes, and a restore to the end succeeds in a ' +
-    'temporary place.',
+    'obviously missing. headers: every header can be read, batches and their checksums link up, snapshots have ' +
+    'what they are built on. data: every stored byte matches and decompresses. replay: every record decodes, and ' +
+    'the newest snapshots and a restore to the end succeed, to nowhere.',
   examples: [
     'rigctl verify --archive s3://backups/app',
     'rigctl verify --level replay --against app.log --archive file:/backup/app',
@@ -45,8 +45,8 @@ export const verifyCommand: CommandDefinition = {
 async function runVerify(session: Session, { level, against }: VerifyFlags): Promise<Outcome> {
   const { verify } = await import('../../workflows/verify.ts');
   const result = await verify(await session.openContext(), { level, against });
-  for (const { code, message, object, offset } of result.warnings) {
-    session.renderer.report({ type: 'warning', code, message, details: { object, offset } });
+  for (const { code, message, ...details } of result.warnings) {
+    session.renderer.report({ type: 'warning', code, message, details });
   }
   return { fields: { ...result }, lines: linesOf(result), error: errorOf(result.findings) };
 }
