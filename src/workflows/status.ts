@@ -4,6 +4,7 @@ import { needHead } from '../archive/reader.ts';
 import { formatTime } from '../kernel/clock.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
+import { warnOfThreats } from './lifecycle-threats.ts';
 import { type Overview, readOverview } from './overview.ts';
 
 export interface StatusResult {
@@ -32,6 +33,7 @@ export async function status(context: Context): Promise<StatusResult> {
   const overview = await readOverview(context);
   const { descriptor, claim, catalog, tail, end } = overview;
   warnOfDamage(context, overview);
+  await warnOfThreats(context, { archive: descriptor.id, snapshots: catalog.snapshots });
   const first = catalog.batches[0];
   const firstPair =
     first?.first === tail?.first
