@@ -220,8 +220,8 @@ function judgeSnapshots(kinds: readonly JudgedKind[], input: RetentionInput): Ve
   for (const { at } of catalog.snapshots.toReversed()) {
     const own = owners.get(at);
     const header = headers.get(at);
-    const reason =
-      reasons.get(at) ?? (own ? reasonToKeep(at, own) : reasonToKeepDamaged(at, header?.of, kinds));
+    const ownReason = own ? reasonToKeep(at, own) : reasonToKeepDamaged(at, header?.of, kinds);
+    const reason = ownReason ?? reasons.get(at);
     if (reason !== undefined) {
       reasons.set(at, reason);
       if (header?.base !== undefined && !reasons.has(header.base)) {

@@ -18,6 +18,7 @@ export interface Script {
   get?: (key: string, proceed: () => Promise<StoredObject | undefined>) => Promise<StoredObject | undefined>;
   put?: (key: string, proceed: () => Promise<PutResult>, options: PutOptions) => Promise<PutResult>;
   list?: (prefix: string) => void | Promise<void>;
+  delete?: (keys: readonly string[], proceed: () => Promise<void>) => Promise<void>;
   /** Of tags and lifecycle rules; `what` is as in {@link ScriptedStore.calls}. */
   capability?: (what: string) => void | Promise<void>;
 }
@@ -66,7 +67,8 @@ export class ScriptedStore implements Store {
 
   delete(keys: readonly string[], options?: CallOptions): Promise<void> {
     this.calls.push(`delete ${keys.join(' ')}`);
-    return this.#store.delete(keys, options);
+    const proceed = () => this.#store.delete(keys, options);
+    return this.script.delete === undefined ? proceed() : this.script.delete(keys, proceed);
   }
 
   close(): Promise<void> {
