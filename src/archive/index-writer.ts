@@ -18,7 +18,7 @@ export class IndexWriter {
   }
 
   /** The next piece is an own one. */
-  async own(lengthBytes: number, sha256: Buffer, key: string | undefined): Promise<void> {
+  async own(lengthBytes: number, sha256: string, key: string | undefined): Promise<void> {
     await this.#endRun();
     await this.#write(encodeOwnLine(lengthBytes, sha256, key));
   }

@@ -1,6 +1,6 @@
 import { assert } from '../kernel/assert.ts';
 import { mapInOrder } from '../kernel/concurrency.ts';
-import { sha256Bytes } from '../kernel/digest.ts';
+import { shortSha256 } from '../kernel/digest.ts';
 import type { Offset } from '../kernel/offset.ts';
 import { MIB } from '../kernel/size.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
@@ -90,7 +90,7 @@ export class OwnBytes {
     }
     const start = piece.ownStart - walk.ownStart;
     const bytes = walk.opened.subarray(start, start + piece.lengthBytes);
-    if (!sha256Bytes(bytes).equals(piece.sha256)) {
+    if (shortSha256(bytes) !== piece.sha256) {
       throw damaged(walk.head.key, `its bytes from ${piece.ownStart} on do not match their SHA-256`, {
         details: { frame: walk.index },
       });

@@ -1,6 +1,6 @@
 import { assert } from '../kernel/assert.ts';
 import { mapInOrder } from '../kernel/concurrency.ts';
-import { type Sha256, sha256Bytes } from '../kernel/digest.ts';
+import { type Sha256, shortSha256 } from '../kernel/digest.ts';
 import { MIB } from '../kernel/size.ts';
 import { compareInTree } from '../kernel/tree-order.ts';
 import type { PutBody } from '../store/contract.ts';
@@ -214,7 +214,7 @@ class Sealing {
   async #note(shared: SharedPieces, { bytes, key }: OwnPiece): Promise<boolean> {
     assert(bytes.length > 0 && bytes.length <= SNAPSHOT_FRAME_LIMIT_BYTES, 'a piece within its limit');
     const startedKey = this.#startKey(key);
-    const sha256 = sha256Bytes(bytes);
+    const sha256 = shortSha256(bytes);
     const number = await shared.match(startedKey, bytes.length, sha256);
     this.#count(bytes.length, sha256);
     if (number !== undefined) {
@@ -254,7 +254,7 @@ class Sealing {
     return key;
   }
 
-  #count(lengthBytes: number, sha256: Uint8Array): void {
+  #count(lengthBytes: number, sha256: string): void {
     this.#pieces += 1;
     this.#bytes += lengthBytes;
     this.#hash.add(lengthBytes, sha256);

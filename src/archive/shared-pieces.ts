@@ -13,7 +13,7 @@ export class SharedPieces {
   }
 
   /** The number of the base's piece that equals the next one, which starts `key` when that is given. */
-  async match(key: string | undefined, lengthBytes: number, sha256: Buffer): Promise<number | undefined> {
+  async match(key: string | undefined, lengthBytes: number, sha256: string): Promise<number | undefined> {
     if (key !== undefined) {
       this.#aligned = await this.#skipToKey(key);
     }
@@ -24,7 +24,7 @@ export class SharedPieces {
     }
     const number = this.#base.passed;
     this.#base.advance();
-    return theirs.lengthBytes === lengthBytes && sha256.equals(theirs.sha256) ? number : undefined;
+    return theirs.lengthBytes === lengthBytes && theirs.sha256 === sha256 ? number : undefined;
   }
 
   /** The number of the base's next piece. */

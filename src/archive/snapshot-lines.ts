@@ -6,8 +6,8 @@ export type IndexLine = OwnLine | BaseLine;
 
 export interface OwnLine {
   readonly lengthBytes: number;
-  /** 32 bytes. */
-  readonly sha256: Uint8Array;
+  /** 43 characters of base64url. */
+  readonly sha256: string;
   /** Of the first piece of a key. */
   readonly key: string | undefined;
 }
@@ -21,8 +21,8 @@ export interface BaseLine {
 /** In characters. Any path that a system call takes is shorter, and a line fits in a frame however it is escaped. */
 export const KEY_LIMIT = 65_536;
 
-export function encodeOwnLine(lengthBytes: number, sha256: Buffer, key: string | undefined): string {
-  const start = `[${lengthBytes},"${sha256.toString('base64url')}"`;
+export function encodeOwnLine(lengthBytes: number, sha256: string, key: string | undefined): string {
+  const start = `[${lengthBytes},"${sha256}"`;
   return key === undefined ? `${start}]\n` : `${start},${JSON.stringify(key)}]\n`;
 }
 
@@ -76,9 +76,9 @@ function decodeLine(text: string): IndexLine | undefined {
     return undefined;
   }
   if (value.length === 2) {
-    return { lengthBytes: number, sha256: Buffer.from(second, 'base64url'), key: undefined };
+    return { lengthBytes: number, sha256: second, key: undefined };
   }
-  return isKey(key) ? { lengthBytes: number, sha256: Buffer.from(second, 'base64url'), key } : undefined;
+  return isKey(key) ? { lengthBytes: number, sha256: second, key } : undefined;
 }
 
 function parse(text: string): unknown {
@@ -95,6 +95,5 @@ function isCount(value: unknown): value is number {
 
 /** Latin-1 text, one character a byte of a path. */
 function isKey(value: unknown): value is string {
-  // biome ignores nothing here: control characters are what paths may have.
   return typeof value === 'string' && value.length <= KEY_LIMIT && !/[^\0-\xff]/.test(value);
 }

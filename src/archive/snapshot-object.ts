@@ -160,7 +160,8 @@ async function readStart(
     if (meaning.kind !== 'snapshot' || meaning.at !== header.at) {
       throw damaged(key, `its header says that it is of offset ${showOffset(header.at)}`);
     }
-    const rest = await reader.take(HEAD_BYTES - framesStart);
+    // More than comes: a body read to its end gives its connection back.
+    const rest = await reader.take(HEAD_BYTES);
     return { header, framesStart, sizeBytes: object.sizeBytes, rest };
   } finally {
     await reader.close();

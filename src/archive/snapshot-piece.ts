@@ -6,8 +6,8 @@ export interface ResolvedPiece {
   readonly key: string;
   readonly startsKey: boolean;
   readonly lengthBytes: number;
-  /** 32 bytes. */
-  readonly sha256: Uint8Array;
+  /** 43 characters of base64url. */
+  readonly sha256: string;
   /** The snapshot among whose own bytes it is, and where it starts there. */
   readonly at: Offset;
   readonly ownStart: number;

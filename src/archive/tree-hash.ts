@@ -11,9 +11,9 @@ export class TreeHash {
   readonly #entries = Buffer.alloc(ENTRIES_AT_A_TIME * ENTRY_BYTES);
   #usedBytes = 0;
 
-  add(lengthBytes: number, sha256: Uint8Array): void {
+  add(lengthBytes: number, sha256: string): void {
     this.#entries.writeUInt32LE(lengthBytes, this.#usedBytes);
-    this.#entries.set(sha256, this.#usedBytes + LENGTH_BYTES);
+    this.#entries.write(sha256, this.#usedBytes + LENGTH_BYTES, 'base64url');
     this.#usedBytes += ENTRY_BYTES;
     if (this.#usedBytes === this.#entries.length) {
       this.#flush();

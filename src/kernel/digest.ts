@@ -16,9 +16,9 @@ export function sha256(...parts: readonly (Uint8Array | string)[]): Sha256 {
   return hash.digest('hex');
 }
 
-/** A SHA-256 as its 32 bytes. */
-export function sha256Bytes(bytes: Uint8Array): Buffer {
-  return hash('sha256', bytes, 'buffer');
+/** A SHA-256 as 43 characters of base64url: for very many of them, in memory and in text. */
+export function shortSha256(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'base64url');
 }
 
 /** A running SHA-256; end it with `.digest('hex')`. */
