@@ -3,16 +3,16 @@ import { assert } from '../kernel/assert.ts';
 import { parseTime } from '../kernel/clock.ts';
 import type { LifecycleRule, NewLifecycleRule, Tags } from './contract.ts';
 
-/** What an element may hold: elements of these names, or a text that this pattern reads. */
+/** What an element may hold: elements of these names, or a text that this can read. */
 interface Shape {
-  readonly [name: string]: Shape | RegExp;
+  readonly [name: string]: Shape | ((text: string) => boolean);
 }
 
-const TEXT = /^/;
-const NUMBER = /^\s*\d{1,15}\s*$/;
-const FLAG = /^\s*(?:true|false)\s*$/i;
-const DATE = /^\s*\d{4}-\d{2}-\d{2}(?:[Tt ].*)?\s*$/;
-const STATUS = /^\s*(?:Enabled|Disabled)\s*$/i;
+const TEXT = () => true;
+const NUMBER = (text: string) => readNumber(text) !== undefined;
+const DATE = (text: string) => readDate(text) !== undefined;
+const FLAG = (text: string) => /^\s*(?:true|false)\s*$/i.test(text);
+const STATUS = (text: string) => /^\s*(?:enabled|disabled)\s*$/i.test(text);
 
 const CRITERIA = {
   Prefix: TEXT,
@@ -121,10 +121,10 @@ function unknownIn(element: XmlElement, shape: Shape, path: string): string[] {
     const known = Object.hasOwn(shape, name) ? shape[name] : undefined;
     const isSecond = seen.has(name) && !REPEATED.includes(name);
     seen.add(name);
-    if (known === undefined || isSecond || (known instanceof RegExp && !known.test(child.text))) {
+    if (known === undefined || isSecond || (typeof known === 'function' && !known(child.text))) {
       return [`${path}${name}`];
     }
-    return unknownIn(child, known instanceof RegExp ? {} : known, `${path}${name}/`);
+    return unknownIn(child, typeof known === 'function' ? {} : known, `${path}${name}/`);
   });
 }
 
@@ -146,7 +146,7 @@ function readTag(tag: XmlElement): [keyof Tags, string] {
 }
 
 function readNumber(text: string | undefined): number | undefined {
-  return text !== undefined && NUMBER.test(text) ? Number(text) : undefined;
+  return text !== undefined && /^\s*\d{1,15}\s*$/.test(text) ? Number(text) : undefined;
 }
 
 function readFlag(text: string | undefined): boolean | undefined {
