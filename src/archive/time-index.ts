@@ -15,21 +15,28 @@ export interface Around {
 
 /**
  * Finds what was observed around a moment by a binary search that reads about log2(n) headers, some of them twice.
- * Errors are those of `readHeader`.
+ * A batch of which `readHeader` gives undefined does not count: it is a stray. Errors are those of `readHeader`.
  */
 export async function observedAround(
-  batches: readonly ListedBatch[],
+  listed: readonly ListedBatch[],
   atMs: number,
-  readHeader: (batch: ListedBatch) => Promise<Pick<BatchHeader, 'observed'>>,
+  readHeader: (batch: ListedBatch) => Promise<Pick<BatchHeader, 'observed'> | undefined>,
 ): Promise<Around> {
   // Invariant: the batches below `low` begin not after the moment, those from `high` on begin after it.
+  let batches = listed;
   let [low, high] = [0, batches.length];
   let before: Observation | undefined;
   let after: Observation | undefined;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const batch = batches[middle];
-    const observed = batch === undefined ? [] : (await readHeader(batch)).observed;
+    const header = batch && (await readHeader(batch));
+    if (header === undefined) {
+      batches = batches.toSpliced(middle, 1);
+      high -= 1;
+      continue;
+    }
+    const { observed } = header;
     const first = observed[0];
     if (first !== undefined && first[1] > atMs) {
       high = middle;

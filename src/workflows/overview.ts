@@ -1,22 +1,25 @@
 import type { BatchHeader } from '../archive/batch-header.ts';
-import { readCatalog } from '../archive/catalog.ts';
+import { type Catalog, readCatalog } from '../archive/catalog.ts';
 import { type Claim, readClaim } from '../archive/claim.ts';
-import type { Descriptor } from '../archive/descriptor.ts';
+import { missing } from '../archive/damage.ts';
 import { meaningOf, WRITER_PREFIX } from '../archive/layout.ts';
-import type { Extent } from '../archive/plan-restore.ts';
+import { type Extent, listedGaps } from '../archive/plan-restore.ts';
 import { needHead } from '../archive/reader.ts';
+import type { SnapshotHeader } from '../archive/snapshot-header.ts';
+import { SnapshotShelf } from '../archive/snapshot-shelf.ts';
 import { openForReading } from '../archive/survey.ts';
 import { isRigError, type RigError } from '../kernel/errors.ts';
+import type { Offset } from '../kernel/offset.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import type { Context } from './context.ts';
 
 /** An archive seen from outside: what every reading command begins with. */
 export interface Overview extends Extent {
-  readonly descriptor: Descriptor;
   /** The newest that can be read. */
   readonly claim: Claim | undefined;
   /** The last batch's header; undefined when there are no batches, or it is damaged. */
   readonly tail: BatchHeader | undefined;
+  readonly shelf: SnapshotShelf;
 }
 
 /**
@@ -32,17 +35,71 @@ export async function readOverview({ store, report, stop: signal }: Context): Pr
     report({ type: 'warning', code: 'claim-damaged', message, details: { ...details, code } });
     return undefined;
   });
-  const catalog = await readCatalog(store, { signal });
+  const listing = await readListing(store, descriptor.format !== 'none', { signal });
+  const shelf = new SnapshotShelf(store, descriptor.id, listing.catalog.snapshots, { signal });
+  const { snapshotBeyond } = listing;
+  const newest = snapshotBeyond === undefined ? undefined : await shelf.newest(snapshotBeyond);
+  return {
+    descriptor,
+    claim,
+    shelf,
+    ...listing,
+    gaps: [...listedGaps(listing.catalog.batches)],
+    promised: claim?.durable ?? 0,
+    ...endOf(listing, claim?.durable ?? 0, newest),
+  };
+}
+
+/** What the listing shows, and the last batch. */
+interface Listing {
+  readonly catalog: Catalog;
+  readonly tail: BatchHeader | undefined;
+  readonly tailDamage: RigError | undefined;
+  readonly batchesEnd: Offset;
+  /** The newest snapshot, when it lies beyond the last batch and no push running meanwhile explains that. */
+  readonly snapshotBeyond: Offset | undefined;
+}
+
+/** A batch and a snapshot stored between the listings of the one and the other are no loss: another look shows that. */
+async function readListing(store: Store, hasJournal: boolean, options: CallOptions): Promise<Listing> {
+  const seen = await readListingOnce(store, options);
+  if (seen.snapshotBeyond === undefined || !hasJournal) {
+    return seen;
+  }
+  const again = await readListingOnce(store, options);
+  return {
+    ...again,
+    snapshotBeyond: seen.snapshotBeyond > again.batchesEnd ? seen.snapshotBeyond : undefined,
+  };
+}
+
+async function readListingOnce(store: Store, options: CallOptions): Promise<Listing> {
+  const catalog = await readCatalog(store, options);
   const last = catalog.batches.at(-1);
   let tail: BatchHeader | undefined;
   let tailDamage: RigError | undefined;
   try {
-    tail = last && (await needHead(store, last, { signal })).header;
+    tail = last && (await needHead(store, last, options)).header;
   } catch (error) {
     tailDamage = needDamage(error);
   }
-  const end = tail?.end ?? last?.first ?? 0;
-  return { descriptor, claim, catalog, tail, tailDamage, end, promised: claim?.durable ?? 0 };
+  const batchesEnd = tail?.end ?? last?.first ?? 0;
+  const newest = catalog.snapshots.at(-1)?.at ?? 0;
+  return { catalog, tail, tailDamage, batchesEnd, snapshotBeyond: newest > batchesEnd ? newest : undefined };
+}
+
+/** Where the archive ends, and what of it was lost: a snapshot may have outlived the batches below it. */
+function endOf(
+  { catalog, batchesEnd, tailDamage }: Listing,
+  promised: Offset,
+  newest: SnapshotHeader | undefined,
+): Pick<Extent, 'end' | 'lost'> {
+  const isTailReplaced = newest !== undefined && newest.cut > (catalog.batches.at(-1)?.first ?? -1);
+  const end = Math.max(batchesEnd, newest?.at ?? 0);
+  if (tailDamage !== undefined && !isTailReplaced) {
+    return { end, lost: tailDamage };
+  }
+  return { end, lost: promised > end ? missing(end, promised) : undefined };
 }
 
 /** An error that says that bytes of the archive are not what they must be; anything else is thrown on. */

@@ -1,5 +1,8 @@
-import { latestOffset, listedRanges, notCovered, planRestore } from '../archive/plan-restore.ts';
+import type { BatchHeader } from '../archive/batch-header.ts';
+import type { ListedBatch } from '../archive/catalog.ts';
+import { countBelow, latestOffset, lossAt } from '../archive/plan-restore.ts';
 import { needHead } from '../archive/reader.ts';
+import { notCovered } from '../archive/restore-refusal.ts';
 import { judgeTime, observedAround, showObservation } from '../archive/time-index.ts';
 import { formatTime } from '../kernel/clock.ts';
 import { RigError } from '../kernel/errors.ts';
@@ -8,46 +11,41 @@ import type { Context } from './context.ts';
 import { formatOf } from './format.ts';
 import type { Overview } from './overview.ts';
 import { findRecordEnds } from './record-ends.ts';
-
-/** What the user asks for. Times are Unix milliseconds. */
-export type RecoveryPoint =
-  | { readonly kind: 'latest' }
-  | { readonly kind: 'offset'; readonly offset: Offset }
-  | { readonly kind: 'time'; readonly atMs: number };
-
-export type Nearest = 'before' | 'after' | undefined;
+import type { Lookup, RecoveryPoint } from './recovery-lookup.ts';
+import { resolveSnapshotPoint } from './snapshot-point.ts';
+import { isStray } from './strays.ts';
 
 /**
- * The offset that a recovery point means: a record end within the archive.
+ * The offset that a recovery point means: a record end within the archive, or, where there is no journal, a snapshot's.
  * @throws RigError RIG_OFFSET_NOT_COVERED, RIG_OFFSET_NOT_BOUNDARY, RIG_TIME_AMBIGUOUS; RIG_CHAIN_GAP and what reading
  *   a batch may throw.
  */
-export async function resolvePoint(
-  context: Context,
-  overview: Overview,
-  point: RecoveryPoint,
-  nearest: Nearest,
-): Promise<Offset> {
+export async function resolvePoint(lookup: Lookup, point: RecoveryPoint): Promise<Offset> {
+  if (lookup.overview.descriptor.format === 'none') {
+    return resolveSnapshotPoint(lookup, point);
+  }
   switch (point.kind) {
     case 'latest':
-      return latestOffset(overview);
+      return latestOffset(lookup.overview);
     case 'offset':
-      return resolveOffset(context, overview, point.offset, nearest);
+      return resolveOffset(lookup, point.offset);
     case 'time':
-      return resolveTime(context, overview, point.atMs, nearest);
+      return resolveTime(lookup, point.atMs);
   }
 }
 
-async function resolveOffset(
-  { store, stop: signal }: Context,
-  overview: Overview,
-  offset: Offset,
-  nearest: Nearest,
-): Promise<Offset> {
-  planRestore(overview, offset);
-  const { before, after } = await findRecordEnds(store, formatOf(overview.descriptor), overview, offset, {
-    signal,
-  });
+async function resolveOffset(lookup: Lookup, offset: Offset): Promise<Offset> {
+  const { context, overview, attempts, nearest } = lookup;
+  if (await isSnapshotAsked(lookup, offset)) {
+    return offset;
+  }
+  if (offset > overview.end) {
+    throw (
+      lossAt(overview, offset) ??
+      notCovered(`offset ${showOffset(offset)} is beyond the archive's end`, await attempts.recoverable())
+    );
+  }
+  const { before, after } = await findRecordEnds(context, overview, formatOf(overview.descriptor), offset);
   if (before === after || nearest === 'before') {
     return before;
   }
@@ -65,18 +63,23 @@ async function resolveOffset(
   );
 }
 
-async function resolveTime(
-  context: Context,
-  overview: Overview,
-  atMs: number,
-  nearest: Nearest,
-): Promise<Offset> {
-  const { store, report, stop: signal } = context;
+/** The state at exactly a snapshot's offset needs no journal; what the application counted as whole is whole. */
+async function isSnapshotAsked({ overview, what }: Lookup, offset: Offset): Promise<boolean> {
+  const { catalog, shelf } = overview;
+  if (what === 'journal' || !catalog.snapshots.some(({ at }) => at === offset)) {
+    return false;
+  }
+  const { value } = await shelf.downFrom(offset).next();
+  return value?.at === offset && value.of === 'state';
+}
+
+async function resolveTime(lookup: Lookup, atMs: number): Promise<Offset> {
+  const { context, overview, attempts, nearest } = lookup;
   const { batches } = overview.catalog;
   const around = await observedAround(
     overview.tailDamage === undefined ? batches : batches.slice(0, -1),
     atMs,
-    async (batch) => (await needHead(store, batch, { signal })).header,
+    (batch) => readCounting(context, overview, batch),
   );
   const answer = judgeTime(around, atMs, nearest);
   if (answer === undefined) {
@@ -84,10 +87,13 @@ async function resolveTime(
       around.after === undefined
         ? 'nothing was ever archived'
         : `the first is ${showObservation(around.after)}`;
-    throw notCovered(`${formatTime(atMs)} is before all observations: ${first}`, listedRanges(overview));
+    throw notCovered(
+      `${formatTime(atMs)} is before all observations: ${first}`,
+      await attempts.recoverable(),
+    );
   }
   if (answer.afterLast) {
-    report({
+    context.report({
       type: 'warning',
       code: 'time-after-last',
       message:
@@ -99,5 +105,16 @@ async function resolveTime(
     return latestOffset(overview);
   }
   // What was observed may end inside a record that was being written.
-  return resolveOffset(context, overview, answer.observation[0], 'before');
+  return resolveOffset({ ...lookup, nearest: 'before' }, answer.observation[0]);
+}
+
+/** Undefined: a stray, which tells nothing of this journal. */
+async function readCounting(
+  context: Context,
+  overview: Overview,
+  batch: ListedBatch,
+): Promise<BatchHeader | undefined> {
+  const head = await needHead(context.store, batch, { signal: context.stop });
+  const index = countBelow(overview.catalog.batches, batch.first);
+  return (await isStray(context, overview, index, head)) ? undefined : head.header;
 }

@@ -1,6 +1,8 @@
 import type { Claim } from '../archive/claim.ts';
-import { listedRanges, type Range } from '../archive/plan-restore.ts';
+import type { Range } from '../archive/plan-restore.ts';
 import { needHead } from '../archive/reader.ts';
+import { recoverableIn } from '../archive/restore-refusal.ts';
+import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { formatTime } from '../kernel/clock.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
@@ -13,10 +15,12 @@ export interface StatusResult {
   readonly format: string;
   /** Where the last readable batch ends. */
   readonly durable: Offset;
-  /** The newest snapshot. */
+  /** The newest snapshot that can be read. */
   readonly latest: Offset | null;
   readonly batches: number;
   readonly snapshots: number;
+  /** How many of the snapshots need another one. */
+  readonly increments: number;
   /** Of batches and snapshots. */
   readonly storedBytes: number;
   /** RFC 3339: between these times a moment can be turned into an offset. */
@@ -28,34 +32,54 @@ export interface StatusResult {
   readonly recoverable: readonly Range[];
 }
 
-/** What an archive holds, seen with a handful of requests. Errors as {@link readOverview}. */
+/** What an archive holds, seen with a handful of requests and one for each snapshot. Errors as {@link readOverview}. */
 export async function status(context: Context): Promise<StatusResult> {
   const overview = await readOverview(context);
-  const { descriptor, claim, catalog, tail, end } = overview;
+  const { descriptor, claim, catalog, end, shelf } = overview;
+  const snapshots = await shelf.all();
   warnOfDamage(context, overview);
   await warnOfThreats(context, { archive: descriptor.id, snapshots: catalog.snapshots });
-  const first = catalog.batches[0];
-  const firstPair =
-    first?.first === tail?.first
-      ? tail?.observed[0]
-      : first && (await needHead(context.store, first, { signal: context.stop })).header.observed[0];
-  const lastPair = tail?.observed.at(-1);
+  const times = descriptor.format === 'none' ? snapshotTimes(snapshots) : await batchTimes(context, overview);
   return {
     archive: descriptor.id,
     format: descriptor.format,
     durable: end,
-    latest: catalog.snapshots.at(-1)?.at ?? null,
+    latest: snapshots.at(-1)?.at ?? null,
     batches: catalog.batches.length,
     snapshots: catalog.snapshots.length,
+    increments: snapshots.filter(({ base }) => base !== undefined).length,
     storedBytes: totalStored(catalog.batches) + totalStored(catalog.snapshots),
-    firstObserved: firstPair === undefined ? null : formatTime(firstPair[1]),
-    lastObserved: lastPair === undefined ? null : formatTime(lastPair[1]),
+    ...times,
     writer: claim === undefined ? null : writerOf(claim),
-    recoverable: listedRanges(overview),
+    recoverable: recoverableIn(overview, { snapshots, badOffsets: [] }),
   };
 }
 
-function warnOfDamage({ report }: Context, { end, promised, tailDamage }: Overview): void {
+type Times = Pick<StatusResult, 'firstObserved' | 'lastObserved'>;
+
+async function batchTimes({ store, stop: signal }: Context, { catalog, tail }: Overview): Promise<Times> {
+  const first = catalog.batches[0];
+  const firstPair =
+    first?.first === tail?.first
+      ? tail?.observed[0]
+      : first && (await needHead(store, first, { signal })).header.observed[0];
+  const lastPair = tail?.observed.at(-1);
+  return {
+    firstObserved: firstPair === undefined ? null : formatTime(firstPair[1]),
+    lastObserved: lastPair === undefined ? null : formatTime(lastPair[1]),
+  };
+}
+
+/** Without a journal, a moment is turned into the offset of a snapshot. */
+function snapshotTimes(snapshots: readonly SnapshotHeader[]): Times {
+  const times = snapshots.map(({ createdAt }) => createdAt).sort();
+  return { firstObserved: times[0] ?? null, lastObserved: times.at(-1) ?? null };
+}
+
+function warnOfDamage({ report }: Context, { end, promised, tailDamage, shelf }: Overview): void {
+  for (const { message, details } of shelf.damage.values()) {
+    report({ type: 'warning', code: 'snapshot-damaged', message, hint: 'run "rigctl verify"', details });
+  }
   if (tailDamage !== undefined) {
     const { message, details } = tailDamage;
     report({ type: 'warning', code: 'tail-damaged', message, hint: 'run "rigctl verify"', details });

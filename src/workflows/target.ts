@@ -7,23 +7,40 @@ import { targetExists, targetIo } from './target-trouble.ts';
 
 const NEW_FILE_MODE = 0o600;
 
+/** What takes bytes in order. */
+export interface Sink {
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** What is restored under a temporary name until it is committed. */
+export interface Target extends Sink {
+  /** Makes what was written durable and gives it its name. */
+  commit(): Promise<void>;
+  /** Removes what was written, as far as it can; after a commit that succeeded there is nothing left to remove. */
+  discard(): Promise<void>;
+}
+
 /** A place a restore may write to, as found before anything was read. */
 export interface TargetPlace {
   readonly path: string;
   /** Whatever has the name by then may be replaced. */
   readonly replace: boolean;
+  /** What is there now. */
+  readonly present: 'file' | 'directory' | undefined;
   /** Of the file that will be replaced; undefined when there is none. */
   readonly mode: number | undefined;
 }
 
 /**
- * Looks whether a restore may write a file to `path`. Writes nothing; may be repeated.
+ * Looks whether a restore may write to `path`, and replace what is there if it is one of these kinds. Writes nothing; may
+ * be repeated.
  * @throws RigError RIG_TARGET_EXISTS, or RIG_LOCAL_IO when its directory is missing or cannot be looked at.
  */
 export async function checkTarget(
   fileSystem: FileSystem,
   path: string,
   force: boolean,
+  kinds: readonly ('file' | 'directory')[],
 ): Promise<TargetPlace> {
   if (path.endsWith('/')) {
     throw new RigError('RIG_LOCAL_IO', `cannot restore to ${path}: it names a directory`, {
@@ -41,9 +58,10 @@ export async function checkTarget(
     });
   }
   if (present === undefined) {
-    return { path, replace: force, mode: undefined };
+    return { path, replace: force, present, mode: undefined };
   }
-  if (present.kind !== 'file') {
+  const kind = kinds.find((candidate) => candidate === present.kind);
+  if (kind === undefined) {
     const what = present.kind === 'directory' ? 'a directory' : 'not a regular file';
     throw new RigError('RIG_TARGET_EXISTS', `target ${path} exists and is ${what}`, {
       hint: 'name a file to restore to, or "-" for standard output',
@@ -53,14 +71,35 @@ export async function checkTarget(
   if (!force) {
     throw targetExists(path);
   }
-  return { path, replace: true, mode: present.mode };
+  return { path, replace: true, present: kind, mode: kind === 'file' ? present.mode : undefined };
+}
+
+/** Gives what is at a place another name, from which it can come back; undefined: nothing is there. */
+export async function setAside(
+  fileSystem: FileSystem,
+  { path, replace }: TargetPlace,
+  random: Random,
+): Promise<string | undefined> {
+  return targetIo('replace', path, async () => {
+    if (!replace || (await fileSystem.stat(path)) === undefined) {
+      return undefined;
+    }
+    const aside = `${temporaryPath(path, random)}.old`;
+    await fileSystem.rename(path, aside);
+    return aside;
+  });
+}
+
+/** A long name must not become too long for the file system. */
+function temporaryPath(path: string, random: Random): string {
+  return join(dirname(path), `.${basename(path).slice(0, 50)}.rigctl-${random.uuid().slice(0, 8)}`);
 }
 
 /**
  * A file being restored, under a temporary name beside its target until {@link FileTarget.commit}. Trouble is
  * RIG_LOCAL_IO; whatever happens before the commit, the target itself is untouched.
  */
-export class FileTarget {
+export class FileTarget implements Target {
   readonly #fileSystem: FileSystem;
   readonly #place: TargetPlace;
   readonly #temporary: string;
@@ -77,9 +116,7 @@ export class FileTarget {
 
   static async create(fileSystem: FileSystem, place: TargetPlace, random: Random): Promise<FileTarget> {
     const { path } = place;
-    // A long name must not become too long for the file system.
-    const name = `.${basename(path).slice(0, 50)}.rigctl-${random.uuid().slice(0, 8)}`;
-    const temporary = join(dirname(path), name);
+    const temporary = temporaryPath(path, random);
     const handle = await targetIo('create a file beside', path, () =>
       fileSystem.createNew(temporary, NEW_FILE_MODE),
     );
@@ -145,7 +182,7 @@ export class FileTarget {
         throw error;
       }
       // A file system without hard links: look, then rename.
-      await checkTarget(this.#fileSystem, path, false);
+      await checkTarget(this.#fileSystem, path, false, ['file']);
       await this.#fileSystem.rename(this.#temporary, path);
       return;
     }

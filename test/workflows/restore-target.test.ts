@@ -24,10 +24,24 @@ describe('the target', () => {
     await context.fileSystem.makeDirectory('/folder', 0o755);
     expect(await attempt(context)).toMatchObject({ code: 'RIG_TARGET_EXISTS' });
     const target = { kind: 'file', path: '/folder' } as const;
-    expect(await attempt(context, { target, force: true })).toMatchObject({ code: 'RIG_TARGET_EXISTS' });
+    expect(await attempt(context, { target, force: true, what: 'journal' })).toMatchObject({
+      code: 'RIG_TARGET_EXISTS',
+    });
     const orphan = { kind: 'file', path: '/nowhere/out' } as const;
     expect(await attempt(context, { target: orphan })).toMatchObject({ code: 'RIG_LOCAL_IO' });
     expect(context.fileSystem.contentOf('/out').toString()).toBe('mine');
+  });
+
+  test('that is a directory is not replaced by a journal', async () => {
+    const context = testContext((await lineArchive()).store);
+    await context.fileSystem.makeDirectory('/folder', 0o755);
+    const target = { kind: 'file', path: '/folder' } as const;
+    for (const dryRun of [false, true]) {
+      expect(await attempt(context, { target, force: true, dryRun })).toMatchObject({
+        code: 'RIG_TARGET_EXISTS',
+      });
+    }
+    expect(await names(context)).toEqual(['folder']);
   });
 
   test('is replaced with --force and keeps its mode; a new one is private', async () => {

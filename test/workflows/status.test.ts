@@ -5,12 +5,14 @@ import type { Store } from '../../src/store/contract.ts';
 import { status } from '../../src/workflows/status.ts';
 import { ARCHIVE_ID, buildArchive, overwrite } from '../support/archive-builder.ts';
 import { lineArchive, refusal } from '../support/line-archive.ts';
+import { putSnapshot } from '../support/snapshot-builder.ts';
 import { codesOf, testContext } from '../support/workflow-context.ts';
 
 describe('status', () => {
   test('tells what there is', async () => {
     const { store, namespace } = await lineArchive();
-    await overwrite(store, snapshotKey(19), 'a snapshot');
+    await putSnapshot(store, { at: 8, content: Buffer.from('a state') });
+    await putSnapshot(store, { at: 19, base: 8, content: Buffer.from('a state') });
     const storedBytes = [...namespace.objects]
       .filter(([key]) => /^(LOG|SNAPSHOT)\//.test(key))
       .reduce((total, [, object]) => total + object.sizeBytes, 0);
@@ -21,7 +23,8 @@ describe('status', () => {
       durable: 34,
       latest: 19,
       batches: 3,
-      snapshots: 1,
+      snapshots: 2,
+      increments: 1,
       storedBytes,
       firstObserved: '2026-11-21T10:32:07.000Z',
       lastObserved: '2026-11-21T10:32:09.000Z',
@@ -29,6 +32,15 @@ describe('status', () => {
       recoverable: [{ from: 0, to: 34 }],
     });
     expect(context.reports).toEqual([]);
+  });
+
+  test('names only snapshots that can be read, and warns of the others', async () => {
+    const { store } = await lineArchive();
+    await putSnapshot(store, { at: 8, content: Buffer.from('a state') });
+    await overwrite(store, snapshotKey(19), 'a snapshot');
+    const context = testContext(store);
+    expect(await status(context)).toMatchObject({ latest: 8, snapshots: 2 });
+    expect(codesOf(context.reports, 'warning')).toEqual(['snapshot-damaged']);
   });
 
   test('of an archive without batches is all zeros', async () => {

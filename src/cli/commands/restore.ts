@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { showOffset } from '../../kernel/offset.ts';
 import { showSize } from '../../kernel/size.ts';
 import type { RecoveryPoint, RestoreOptions, RestoreResult } from '../../workflows/restore.ts';
 import { type AskedPoint, parseAskedPoint, textParser } from '../options.ts';
@@ -11,6 +12,8 @@ interface RestoreFlags {
   readonly to: string;
   readonly at: AskedPoint;
   readonly nearest?: 'before' | 'after';
+  readonly state?: true;
+  readonly journal?: true;
   readonly dryRun?: true;
   readonly force?: true;
 }
@@ -19,15 +22,18 @@ const STDOUT = '-';
 
 export const restoreCommand: CommandDefinition = {
   name: 'restore',
-  summary: 'put the journal back as it was at an offset or a time',
+  summary: 'put the journal or the state back as it was at an offset or a time',
   description:
     'Gives exactly the journal as it was at the asked point, or refuses and names the nearest points it can give. ' +
+    'With "--state" it gives the newest snapshot of the state before that point, a file or a directory, and the ' +
+    'journal after it to the same path with ".journal" behind it. ' +
     'The target appears whole or not at all. With "--to -" the journal goes to stdout and everything else to ' +
     'stderr; whoever reads it must check the exit status, because an error may come after the first bytes.',
   examples: [
     'rigctl restore --to app.log --archive s3://backups/app',
     'rigctl restore --to app.log --at 2026-11-21T10:32:07Z',
     'rigctl restore --to - --at "10m ago" --nearest before | tail -n 3',
+    'rigctl restore --to data --state --at 0x48e',
   ],
   failures: ['not-found', 'denied', 'unavailable', 'data', 'local'],
   whenInterrupted: 'cleaning up',
@@ -39,7 +45,7 @@ export const restoreCommand: CommandDefinition = {
 function declareOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--to <path>', 'the file to write, or - for stdout')
+      new Option('--to <path>', 'the file or directory to write, or - for stdout')
         .argParser(textParser('--to', 'give the file to write, or - for stdout'))
         .makeOptionMandatory(),
     )
@@ -57,6 +63,10 @@ function declareOptions(command: Command): Command {
         'when the point itself cannot be given: take the nearest one on this side',
       ).choices(['before', 'after']),
     )
+    .addOption(
+      new Option('--state', 'restore a snapshot of the state, and the journal after it').conflicts('journal'),
+    )
+    .addOption(new Option('--journal', 'restore the journal, which is the default where there is one'))
     .option('--dry-run', 'say what would be restored and write nothing')
     .option('--force', 'replace the target if it exists');
 }
@@ -66,6 +76,7 @@ async function runRestore(session: Session, flags: RestoreFlags): Promise<Outcom
   const { to, at, nearest, dryRun = false, force = false } = flags;
   const context = await session.openContext();
   const result = await restore(context, {
+    what: flags.state ? 'state' : flags.journal ? 'journal' : undefined,
     at: resolvePoint(at, context.clock.wallMs()),
     nearest,
     dryRun,
@@ -88,9 +99,10 @@ function targetOf(to: string, { stdout }: Session): RestoreOptions['target'] {
     : { kind: 'file', path: to };
 }
 
-function linesOf({ at, bytes, records, batches, target, dryRun }: RestoreResult): string[] {
+function linesOf({ at, bytes, records, base, batches, target, dryRun }: RestoreResult): string[] {
   const where = target === STDOUT ? 'stdout' : printable(target);
-  const from = counted(batches, 'batch', 'batches');
+  const count = counted(batches, 'batch', 'batches');
+  const from = base === null ? count : `the snapshot at ${showOffset(base)}, ${count}`;
   const what = dryRun
     ? `would restore ${showSize(bytes)} (${from})`
     : `restored ${showSize(bytes)} (${counted(records, 'record')}, ${from})`;

@@ -27,19 +27,21 @@ async function runStatus(session: Session): Promise<Outcome> {
 }
 
 function linesOf(result: StatusResult): string[] {
-  const { archive, format, durable, latest, batches, snapshots, storedBytes, recoverable } = result;
+  const { archive, format, durable, latest, batches, storedBytes, recoverable } = result;
   return alignedLines([
     ['archive', `${archive}, format ${format}`],
     ['durable', showOffset(durable)],
-    [
-      'stored',
-      `${counted(batches, 'batch', 'batches')}, ${counted(snapshots, 'snapshot')}, ${showSize(storedBytes)}`,
-    ],
+    ['stored', `${counted(batches, 'batch', 'batches')}, ${snapshotsText(result)}, ${showSize(storedBytes)}`],
     ['latest snapshot', latest === null ? 'none' : showOffset(latest)],
     ['observed', observedText(result)],
     ['writer', writerText(result.writer)],
     ['recoverable', rangesText(recoverable)],
   ]);
+}
+
+function snapshotsText({ snapshots, increments }: StatusResult): string {
+  const text = counted(snapshots, 'snapshot');
+  return increments === 0 ? text : `${text} (${counted(increments, 'increment')})`;
 }
 
 function observedText({ firstObserved, lastObserved }: StatusResult): string {
