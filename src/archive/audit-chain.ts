@@ -51,6 +51,8 @@ export class ChainAudit {
   /** The next batch. */
   take({ listed, head, damage }: BatchAudit): void {
     this.#whole &&= damage.length === 0;
+    // A restore to where two batches overlap would read both.
+    this.#intact = Math.min(this.#intact, listed.first);
     this.#reached = listed.first;
     if (head === undefined) {
       this.#position = undefined;
