@@ -1,0 +1,290 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { fc, test } from '@fast-check/vitest';
+import { describe, expect } from 'vitest';
+import { codecNamed } from '../../src/archive/codec.ts';
+import { type FrameEntry, frameEntry, storedBytesOf } from '../../src/archive/frame.ts';
+import { snapshotKey } from '../../src/archive/layout.ts';
+import {
+  CHAIN_LIMIT,
+  readSnapshotHead,
+  readSnapshotHeader,
+  resolveChain,
+} from '../../src/archive/snapshot-object.ts';
+import { auditOwn } from '../../src/archive/snapshot-reader.ts';
+import { crc32 } from '../../src/kernel/digest.ts';
+import { KIB, MIB } from '../../src/kernel/size.ts';
+import type { Store } from '../../src/store/contract.ts';
+import { createMemoryNamespace, openMemoryStore } from '../../src/store/drivers/memory.ts';
+import { ARCHIVE_ID, OTHER_ARCHIVE_ID, overwrite, withHeader } from '../support/archive-builder.ts';
+import { OFTEN, orRefusal } from '../support/fuzzing.ts';
+import { refusal } from '../support/line-archive.ts';
+import { byteMutation, headerMutation, jsonMutation, type Mutation } from '../support/mutations.ts';
+import { SimulatedClock } from '../support/simulated-clock.ts';
+import { putSnapshot, snapshotContent } from '../support/snapshot-builder.ts';
+import { contentOf, someBytes } from '../support/store-bytes.ts';
+
+const TREE = new Map(
+  ['.', 'a', 'a/b', 'a/c', 'd'].map((key, index) => [key, someBytes(6 + 5 * index, index + 1)]),
+);
+const CHANGED = new Map([...TREE, ['a/b', someBytes(30, 77)], ['e', someBytes(9, 78)]]);
+const FULL = snapshotKey(1);
+const INCREMENT = snapshotKey(2);
+const KEYS = [FULL, INCREMENT];
+
+function emptyStore(): Store {
+  return openMemoryStore(createMemoryNamespace(), new SimulatedClock());
+}
+
+/** A full snapshot at 1 and an increment at 2. */
+async function builtStore(): Promise<Store> {
+  const store = emptyStore();
+  await putSnapshot(store, { at: 1, content: TREE, pieceBytes: 8 });
+  await putSnapshot(store, { at: 2, content: CHANGED, base: 1, pieceBytes: 8 });
+  return store;
+}
+
+async function objectOf(store: Store, key: string): Promise<Buffer> {
+  return (await contentOf(store, key)) ?? expect.fail(`${key} is there`);
+}
+
+const built = await builtStore();
+const objects = new Map(
+  await Promise.all(KEYS.map(async (key) => [key, await objectOf(built, key)] as const)),
+);
+const original = (key: string) => objects.get(key) ?? expect.fail(`${key} is there`);
+const CONTENTS = [await snapshotContent(built, 1), await snapshotContent(built, 2)];
+
+/** The two, one of them with other bytes. */
+async function storeWith(key: string, bytes: Uint8Array): Promise<Store> {
+  const store = emptyStore();
+  for (const present of KEYS) {
+    await overwrite(store, present, present === key ? bytes : original(present));
+  }
+  return store;
+}
+
+/** Everything that looks at one object. */
+async function audit(store: Store, key: string): Promise<'found nothing'> {
+  await readSnapshotHeader(store, key);
+  const head = await readSnapshotHead(store, key);
+  await auditOwn(store, head ?? expect.fail('it is there'));
+  return 'found nothing';
+}
+
+/** What is restored must be the content, or nothing. */
+async function checkRestores(store: Store): Promise<void> {
+  for (const [index, content] of CONTENTS.entries()) {
+    const restored = await orRefusal(snapshotContent(store, index + 1), 'data');
+    expect((restored ?? content).equals(content)).toBe(true);
+  }
+}
+
+interface Parts {
+  readonly start: Buffer;
+  readonly footer: { readonly frames: FrameEntry[]; readonly index: FrameEntry[] };
+  readonly index: Buffer;
+}
+
+function takeApart(object: Buffer): Parts {
+  const lengthBytes = Number(object.readBigUInt64LE(object.length - 16));
+  const footer = JSON.parse(object.toString('utf8', object.length - lengthBytes + 12, object.length - 16));
+  const indexEnd = object.length - lengthBytes;
+  const indexStart = indexEnd - storedBytesOf(footer.index);
+  return { start: object.subarray(0, indexStart), index: object.subarray(indexStart, indexEnd), footer };
+}
+
+const skippable = (content: Buffer) => Buffer.from(codecNamed('zstd').wrapHeader(content));
+
+function footerFrame(json: Buffer): Buffer {
+  const content = Buffer.alloc(4 + json.length + 16);
+  content.writeUInt32LE(crc32(json), 0);
+  json.copy(content, 4);
+  content.writeBigUInt64LE(BigInt(content.length + 8), 4 + json.length);
+  content.write('RIGFOOT1', 12 + json.length);
+  return skippable(content);
+}
+
+/** An object whose footer's JSON is changed, its checksum right again. */
+function withFooter(object: Buffer, change: (json: Buffer) => Buffer): Buffer {
+  const { start, index, footer } = takeApart(object);
+  return Buffer.concat([start, index, footerFrame(change(Buffer.from(JSON.stringify(footer))))]);
+}
+
+/** An object whose index is changed, all checksums but the hash of its pieces right again. */
+function withIndex(object: Buffer, change: (text: Buffer) => Buffer): Buffer {
+  const { start, index, footer } = takeApart(object);
+  const text = change(zstdDecompressSync(index.subarray(8)));
+  const stored = skippable(zstdCompressSync(text));
+  const json = JSON.stringify({ ...footer, index: [frameEntry(text.length, stored)] });
+  return Buffer.concat([start, stored, footerFrame(Buffer.from(json))]);
+}
+
+const footerMutation = jsonMutation.map(
+  (mutate): Mutation =>
+    (object) =>
+      withFooter(object, mutate),
+);
+
+/** Lines that are changed, left out, moved or there twice. */
+const lineMutation = fc
+  .tuple(fc.nat(20), fc.nat(20), jsonMutation, fc.constantFrom('change', 'remove', 'move', 'repeat'))
+  .map(
+    ([from, to, mutate, how]): Mutation =>
+      (object) =>
+        withIndex(object, (text) => {
+          const lines = text.toString().split('\n').slice(0, -1);
+          const index = from % lines.length;
+          const line = lines[index] ?? '';
+          lines.splice(
+            index,
+            how === 'repeat' ? 0 : 1,
+            ...(how === 'change' ? [mutate(Buffer.from(line)).toString()] : []),
+          );
+          if (how === 'move' || how === 'repeat') {
+            lines.splice(to % (lines.length + 1), 0, line);
+          }
+          return Buffer.from(lines.map((each) => `${each}\n`).join(''));
+        }),
+  );
+
+const textMutation = byteMutation([...objects.values()]).map(
+  (mutate): Mutation =>
+    (object) =>
+      withIndex(object, mutate),
+);
+
+const hostile = fc.oneof(headerMutation, footerMutation, lineMutation, textMutation);
+const key = fc.constantFrom(...KEYS);
+
+describe('a snapshot object', () => {
+  test.each(KEYS)('%s is audited, and every bit of it that flips is found', async (flipped) => {
+    expect(await audit(built, flipped)).toBe('found nothing');
+    const object = original(flipped);
+    for (let bit = 0; bit < object.length * 8; bit += 1) {
+      const bytes = Buffer.from(object);
+      bytes.writeUInt8(bytes.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+      expect(
+        await orRefusal(audit(await storeWith(flipped, bytes), flipped), 'data'),
+        `bit ${bit}`,
+      ).toBeUndefined();
+    }
+  });
+
+  test.prop([key, byteMutation([...objects.values()])], OFTEN)(
+    'with other bytes is found, and is not restored as something else',
+    async (changed, mutate) => {
+      const bytes = mutate(original(changed));
+      const store = await storeWith(changed, bytes);
+      const found = await orRefusal(audit(store, changed), 'data');
+      expect(found).toBe(bytes.equals(original(changed)) ? 'found nothing' : undefined);
+      await checkRestores(store);
+    },
+  );
+
+  test.prop([key, hostile], OFTEN)(
+    'made up with the right checksums is read or refused, and is not restored as something else',
+    async (changed, mutate) => {
+      const store = await storeWith(changed, mutate(original(changed)));
+      await orRefusal(audit(store, changed), 'data');
+      await checkRestores(store);
+    },
+  );
+
+  test.each<[string, string]>([
+    ['a piece that is longer than a frame', `[1048577,"${'A'.repeat(43)}","."]\n`],
+    ['an empty piece', `[0,"${'A'.repeat(43)}","."]\n`],
+    ['pieces that nobody has', '[0,9007199254740991]\n'],
+    ['pieces beyond all numbers', '[9007199254740991,9007199254740991]\n'],
+    ['a first piece without a key', `[6,"${'A'.repeat(43)}"]\n`],
+    ['a key that is no path', `[6,"${'A'.repeat(43)}","\u0100"]\n`],
+    ['a line without end', `[6,"${'A'.repeat(43)}","."]`],
+  ])('with an index of %s is damaged', async (_title, line) => {
+    for (const changed of KEYS) {
+      const store = await storeWith(
+        changed,
+        withIndex(original(changed), () => Buffer.from(line)),
+      );
+      const at = KEYS.indexOf(changed) + 1;
+      expect(await refusal(snapshotContent(store, at))).toMatchObject({
+        kind: 'data',
+        details: { object: changed },
+      });
+    }
+  });
+
+  test('of more than it says is damaged, and no more of it is unpacked', async () => {
+    const bomb = zstdCompressSync(Buffer.alloc(256 * MIB));
+    const { start, footer } = takeApart(original(FULL));
+    const stored = skippable(bomb);
+    const json = { ...footer, index: [[MIB, stored.length, crc32(stored)]] };
+    const store = await storeWith(
+      FULL,
+      Buffer.concat([start, stored, footerFrame(Buffer.from(JSON.stringify(json)))]),
+    );
+    const before = process.resourceUsage().maxRSS;
+    expect(await refusal(audit(store, FULL))).toMatchObject({ kind: 'data', details: { object: FULL } });
+    expect((process.resourceUsage().maxRSS - before) * KIB).toBeLessThan(64 * MIB);
+  });
+
+  test('with a footer of 5 GiB is refused before anything is held', async () => {
+    const bytes = Buffer.from(original(FULL));
+    bytes.writeBigUInt64LE(5n * 1024n ** 3n, bytes.length - 16);
+    expect(await refusal(audit(await storeWith(FULL, bytes), FULL))).toMatchObject({ kind: 'data' });
+  });
+});
+
+describe('a chain of snapshots', () => {
+  test('whose base is missing names the base', async () => {
+    const store = await builtStore();
+    await store.delete([FULL]);
+    expect(await refusal(resolveChain(store, 2, ARCHIVE_ID))).toMatchObject({
+      code: 'RIG_CHAIN_GAP',
+      details: { object: FULL, neededBy: INCREMENT },
+    });
+    expect(await refusal(resolveChain(store, 1, ARCHIVE_ID))).toMatchObject({ code: 'RIG_OBJECT_NOT_FOUND' });
+  });
+
+  test('whose base is another one names the increment', async () => {
+    const store = await builtStore();
+    await putSnapshot(store, { at: 1, content: CHANGED, pieceBytes: 8 });
+    expect(await refusal(resolveChain(store, 2, ARCHIVE_ID))).toMatchObject({
+      code: 'RIG_CHECKSUM_MISMATCH',
+      details: { object: INCREMENT, base: FULL },
+    });
+  });
+
+  test('whose base is damaged names the base, and the increment is whole by itself', async () => {
+    const bytes = Buffer.from(original(FULL));
+    const at = takeApart(bytes).start.length - 3;
+    bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    const store = await storeWith(FULL, bytes);
+    expect(await refusal(snapshotContent(store, 2))).toMatchObject({ details: { object: FULL } });
+    expect(await audit(store, INCREMENT)).toBe('found nothing');
+  });
+
+  test.each<[string, object]>([
+    ['of another archive', { archive: OTHER_ARCHIVE_ID }],
+    ['of another offset than its name', { at: 3 }],
+    ['of a later version', { v: 2 }],
+  ])('%s is refused', async (_title, changes) => {
+    const store = await storeWith(FULL, withHeader(original(FULL), { ...changes }));
+    expect(await refusal(resolveChain(store, 1, ARCHIVE_ID))).toMatchObject({
+      kind: 'data',
+      details: { object: FULL },
+    });
+  });
+
+  test('is bounded', async () => {
+    const store = emptyStore();
+    for (let at = 1; at <= CHAIN_LIMIT + 1; at += 1) {
+      const base = at === 1 ? undefined : at - 1;
+      const put = putSnapshot(store, { at, content: Buffer.from(`number ${at}`), base });
+      if (at <= CHAIN_LIMIT) {
+        expect((await put).header.base).toBe(base);
+        expect((await snapshotContent(store, at)).toString()).toBe(`number ${at}`);
+      } else {
+        expect(await refusal(put)).toMatchObject({ kind: 'data', details: { object: snapshotKey(at) } });
+      }
+    }
+  });
+});
