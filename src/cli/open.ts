@@ -5,13 +5,14 @@ import type { Store } from '../store/contract.ts';
 import type { StoreCounters } from '../store/layers/observe.ts';
 import type { CommandIo, Environment } from './io.ts';
 
-/** The global options that say which archive, and how to reach it. */
+/** The global options: which archive, how to reach it, and how much to say. */
 export interface ArchiveFlags {
   readonly archive?: string;
   readonly endpointUrl?: string;
   readonly region?: string;
   readonly profile?: string;
   readonly verbose?: true;
+  readonly json?: true;
 }
 
 export interface OpenArchiveOptions {

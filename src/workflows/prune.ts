@@ -120,6 +120,9 @@ class Pruning {
   async #carryOut(survey: PruneSurvey): Promise<void> {
     const { plan, catalog } = survey;
     const { dryRun } = this.#options;
+    if (plan.losesBeginning) {
+      this.#warnOfBeginning();
+    }
     if (!dryRun && catalog.snapshots.length > 0) {
       await this.#publishLatest();
       await this.#marker?.unmarkKept(plan);
@@ -137,7 +140,9 @@ class Pruning {
         doneBytes += verdict.storedBytes;
         await this.#options.onVerdict?.(verdict);
       }
-      this.#context.report({ type: 'progress', phase: 'pruning', doneBytes, totalBytes });
+      if (!dryRun) {
+        this.#context.report({ type: 'progress', phase: 'pruning', doneBytes, totalBytes });
+      }
     }
   }
 
@@ -217,6 +222,16 @@ class Pruning {
     }
     const { ranges, points, losesBeginning } = plan;
     return { action, dryRun, removed: this.#removed, kept, ranges, points, losesBeginning };
+  }
+
+  #warnOfBeginning(): void {
+    const when = this.#options.dryRun ? 'would then give' : 'then gives';
+    this.#context.report({
+      type: 'warning',
+      code: 'loses-beginning',
+      message: `no snapshot has the journal's beginning, which is not kept: the archive ${when} the state back and not the journal`,
+      hint: 'to keep the journal too, make a snapshot of it with "rigctl snapshot --now" before pruning',
+    });
   }
 }
 

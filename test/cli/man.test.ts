@@ -140,6 +140,7 @@ describe('the members of results in the man page are those of the command', () =
     push: ['push', JOURNAL],
     restore: ['restore', '--to', '/out'],
     verify: ['verify'],
+    prune: ['prune', '--keep-last', '1'],
     status: ['status'],
     ls: ['ls'],
     lifecycle: ['lifecycle', 'show'],

@@ -18,6 +18,7 @@ import '../../src/store/layers/observe.ts';
 import '../../src/store/layers/retry.ts';
 import '../../src/workflows/lifecycle.ts';
 import '../../src/workflows/ls.ts';
+import '../../src/workflows/prune.ts';
 import '../../src/workflows/push.ts';
 import '../../src/workflows/restore.ts';
 import '../../src/workflows/status.ts';

@@ -4,6 +4,7 @@ import { snapshotKey } from '../../src/archive/layout.ts';
 import { readBatches } from '../../src/archive/reader.ts';
 import { resolveChain } from '../../src/archive/snapshot-object.ts';
 import type { Store } from '../../src/store/contract.ts';
+import type { PruneOptions } from '../../src/workflows/prune.ts';
 import { ARCHIVE_ID, type BuiltArchive, buildArchive } from './archive-builder.ts';
 import { collect } from './collect.ts';
 import { putSnapshot, snapshotContent } from './snapshot-builder.ts';
@@ -69,4 +70,33 @@ export async function restoreFrom(store: Store, at: number, offset = at): Promis
   if (offset > at && !bytes.equals(JOURNAL.subarray(header.cut, offset))) {
     throw new Error(`offsets up to ${offset} do not follow on ${at}`);
   }
+}
+
+/** Two chains, the later one with two increments; under "the last 2" everything below 55 can go. */
+export const SNAPSHOTS: readonly AgedSnapshot[] = [
+  { at: 15, ageDays: 9 },
+  { at: 25, ageDays: 8, base: 15 },
+  { at: 40, ageDays: 6 },
+  { at: 55, ageDays: 3, base: 40 },
+  { at: 80, ageDays: 2, base: 55 },
+];
+
+export const LAST_TWO: PruneOptions = { policy: { keepLast: 2 }, action: 'delete', dryRun: false };
+
+export function keysIn({ namespace }: BuiltArchive): string[] {
+  return [...namespace.objects.keys()].sort();
+}
+
+/** A store to change a thing of. */
+export function bound(store: Store): Store {
+  return {
+    url: store.url,
+    capabilities: store.capabilities,
+    get: (key, options) => store.get(key, options),
+    head: (key, options) => store.head(key, options),
+    put: (key, body, options) => store.put(key, body, options),
+    list: (prefix, options) => store.list(prefix, options),
+    delete: (keys, options) => store.delete(keys, options),
+    close: () => store.close(),
+  };
 }

@@ -2,6 +2,7 @@ import { completionCommand } from './completion.ts';
 import type { CommandDefinition } from './definition.ts';
 import { lifecycleCommand } from './lifecycle.ts';
 import { lsCommand } from './ls.ts';
+import { pruneCommand } from './prune.ts';
 import { pushCommand } from './push.ts';
 import { restoreCommand } from './restore.ts';
 import { snapshotCommand } from './snapshot.ts';
@@ -14,6 +15,7 @@ export const COMMANDS: readonly CommandDefinition[] = [
   snapshotCommand,
   restoreCommand,
   verifyCommand,
+  pruneCommand,
   statusCommand,
   lsCommand,
   lifecycleCommand,
