@@ -19,6 +19,7 @@ import { retry } from './store/layers/retry.ts';
 import { openStore, type StoreEnvironment } from './store/registry.ts';
 import type { Context } from './workflows/context.ts';
 
+export type { LifecyclePolicy } from './archive/lifecycle-rules.ts';
 export type { Compression } from './archive/seal.ts';
 export type { FormatName } from './journal/contract.ts';
 export type { Clock } from './kernel/clock.ts';
@@ -40,6 +41,17 @@ export type {
 export type * from './store/contract.ts';
 export { openStore, STORE_SCHEMES, type StoreEnvironment } from './store/registry.ts';
 export type { Context } from './workflows/context.ts';
+export {
+  type ApplyOptions,
+  type AskedChange,
+  applyLifecycle,
+  type ChangeOptions,
+  type LifecycleResult,
+  previewLifecycle,
+  removeLifecycle,
+  type ShownRule,
+  showLifecycle,
+} from './workflows/lifecycle.ts';
 export { type LsEntry, ls } from './workflows/ls.ts';
 export { type PushOptions, type PushResult, push } from './workflows/push.ts';
 export {

@@ -79,7 +79,7 @@ export async function showLifecycle(context: Context): Promise<LifecycleResult> 
 /**
  * What `apply` would do; why it would refuse to is reported as warnings. May be repeated. Errors as `look`.
  */
-export async function planRules(context: Context, policy: LifecyclePolicy): Promise<LifecycleResult> {
+export async function previewLifecycle(context: Context, policy: LifecyclePolicy): Promise<LifecycleResult> {
   const seen = await look(context);
   const { plan, refusals } = await judge(context, seen, policy);
   for (const { message, hint } of refusals) {

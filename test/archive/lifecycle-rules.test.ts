@@ -240,6 +240,12 @@ describe('what is read back', () => {
     ]);
   });
 
+  test('that nobody understands is the same only when no byte of it changed', () => {
+    const [one, other] = [storedRule({ text: 'rubbish' }), storedRule({ text: 'refuse' })];
+    expect(compareRules(ARCHIVE_ID, [one], [one]).broken).toEqual([]);
+    expect(compareRules(ARCHIVE_ID, [one], [other]).broken).toHaveLength(1);
+  });
+
   test('is broken when one of two equal rules is gone', () => {
     expect(compareRules(ARCHIVE_ID, [foreign, foreign], [foreign]).broken).toHaveLength(1);
   });

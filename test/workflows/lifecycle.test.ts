@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { batchKey } from '../../src/archive/layout.ts';
 import { RigError } from '../../src/kernel/errors.ts';
-import { planRules, showLifecycle } from '../../src/workflows/lifecycle.ts';
+import { previewLifecycle, showLifecycle } from '../../src/workflows/lifecycle.ts';
 import { ARCHIVE_ID } from '../support/archive-builder.ts';
 import { expire } from '../support/expire.ts';
 import { POLICY } from '../support/lifecycle-rules.ts';
@@ -248,7 +248,7 @@ describe('remove', () => {
 describe('plan and show', () => {
   test('change nothing; plan says why apply would refuse', async () => {
     const w = await lifecycleWorld(REACHING);
-    const { before, after, changed } = await planRules(w.context, BY_AGE);
+    const { before, after, changed } = await previewLifecycle(w.context, BY_AGE);
     expect([before.length, ownNames(after), changed]).toEqual([1, OWN_NAMES, false]);
     expect(codesOf(w.context.reports, 'warning')).toEqual([
       'lifecycle-refused',

@@ -102,7 +102,7 @@ async function runLifecycle(session: Session, action: Action, flags: LifecycleFl
     case 'show':
       return outcomeOf(action, await lifecycle.showLifecycle(context), (result) => ruleLines(result.after));
     case 'plan':
-      return outcomeOf(action, await lifecycle.planRules(context, policy), planLines);
+      return outcomeOf(action, await lifecycle.previewLifecycle(context, policy), planLines);
     case 'apply': {
       const options = { ...changeOptions(session, action, flags), ...lossOptions(session, flags), policy };
       return outcomeOf(action, await lifecycle.applyLifecycle(context, options), changedLines);
