@@ -139,7 +139,10 @@ export interface LifecycleRule extends Omit<NewLifecycleRule, 'id'> {
   readonly smallerThanBytes?: number | undefined;
   /** Moves objects to another storage class: they may become slow or costly to read, or unreadable for hours. */
   readonly hasTransitions: boolean;
-  /** The rule's element, byte for byte as the server gave it. */
+  /**
+   * The rule's element, byte for byte as the server gave it. One exception: conditions that a server gives side by side
+   * stand in an `And`, as S3 has it; written back as they were, some would be forgotten.
+   */
   readonly text: string;
   /** Elements in it that this program does not know or cannot read, as paths: `Expiration/Hours`. */
   readonly unknownElements: readonly string[];

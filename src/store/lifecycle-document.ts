@@ -1,7 +1,8 @@
 import { parseXml, XmlDocumentType, type XmlElement, XmlError } from '@rgrove/parse-xml';
 import { messageOf, RigError } from '../kernel/errors.ts';
 import type { LifecycleConfiguration, WantedLifecycle } from './contract.ts';
-import { elementsOf, localName, readRule, renderRule } from './lifecycle-rule.ts';
+import { elementsOf, localName, namespaceOf, textOfRule } from './lifecycle-filter.ts';
+import { readRule, renderRule } from './lifecycle-rule.ts';
 
 const ROOT = 'LifecycleConfiguration';
 const DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n';
@@ -38,7 +39,7 @@ export function readLifecycle(
   return {
     rules: elements
       .filter((element) => localName(element) === 'Rule')
-      .map((element) => readRule(element, document.slice(element.start, element.end))),
+      .map((element) => readRule(element, textOfRule(document, element))),
     document,
     // The names in the rules may need the namespaces that the start of the document declares.
     attributes:
@@ -51,8 +52,7 @@ export function readLifecycle(
 export function renderLifecycle({ rules, attributes }: WantedLifecycle): string {
   const start = attributes['start'] ?? PLAIN_START;
   const name = /^<([^\s>]+)/.exec(start)?.[1] ?? ROOT;
-  const namespace = name.slice(0, name.indexOf(':') + 1);
-  const texts = rules.map((rule) => ('text' in rule ? rule.text : renderRule(rule, namespace)));
+  const texts = rules.map((rule) => ('text' in rule ? rule.text : renderRule(rule, namespaceOf(name))));
   return `${DECLARATION}${start}${texts.join('')}</${name}>`;
 }
 

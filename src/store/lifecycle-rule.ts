@@ -1,7 +1,8 @@
-import { XmlElement } from '@rgrove/parse-xml';
+import type { XmlElement } from '@rgrove/parse-xml';
 import { assert } from '../kernel/assert.ts';
 import { parseTime } from '../kernel/clock.ts';
 import type { LifecycleRule, NewLifecycleRule, Tags } from './contract.ts';
+import { criteriaOf, elementsOf, localName } from './lifecycle-filter.ts';
 
 /** What an element may hold: elements of these names, or a text that this can read. */
 interface Shape {
@@ -41,17 +42,15 @@ const RULE: Shape = {
 /** Of these there may be several; of any other element a second one could mean anything. */
 const REPEATED = ['Tag', 'Transition', 'NoncurrentVersionTransition'];
 
-/** What the element of a rule says; `text` is the element as it stands in its document. */
+/** What the element of a rule says; `text` is how it may be sent. */
 export function readRule(rule: XmlElement, text: string): LifecycleRule {
-  const [filter] = elementsOf(rule, 'Filter');
-  const [and] = filter === undefined ? [] : elementsOf(filter, 'And');
-  const criteria = [filter, and, rule].filter((element) => element !== undefined);
-  const criterion = (name: string) => criteria.map((element) => textAt(element, name)).find(isGiven);
+  const criteria = criteriaOf(rule);
+  const criterion = (name: string) => criteria.find((element) => localName(element) === name)?.text;
   return {
     id: textAt(rule, 'ID'),
     enabled: textAt(rule, 'Status')?.trim().toLowerCase() !== 'disabled',
-    prefix: criterion('Prefix') ?? '',
-    tags: Object.fromEntries(criteria.flatMap((element) => elementsOf(element, 'Tag')).map(readTag)),
+    prefix: criterion('Prefix') ?? textAt(rule, 'Prefix') ?? '',
+    tags: Object.fromEntries(criteria.filter((element) => localName(element) === 'Tag').map(readTag)),
     largerThanBytes: readNumber(criterion('ObjectSizeGreaterThan')),
     smallerThanBytes: readNumber(criterion('ObjectSizeLessThan')),
     expireAfterDays: readNumber(textAt(rule, 'Expiration', 'Days')),
@@ -61,20 +60,8 @@ export function readRule(rule: XmlElement, text: string): LifecycleRule {
     abortUploadsAfterDays: readNumber(textAt(rule, 'AbortIncompleteMultipartUpload', 'DaysAfterInitiation')),
     hasTransitions: elementsOf(rule, 'Transition').length > 0,
     text,
-    unknownElements: unknownIn(rule, RULE, ''),
+    unknownElements: [...unknownIn(rule, RULE, ''), ...doubledIn(criteria)],
   };
-}
-
-/** The name of an element without the prefix of its namespace. */
-export function localName({ name }: XmlElement): string {
-  return name.slice(name.indexOf(':') + 1);
-}
-
-/** The elements in it, all or those of a name. */
-export function elementsOf(parent: XmlElement, name?: string): XmlElement[] {
-  return parent.children
-    .filter((child) => child instanceof XmlElement)
-    .filter((child) => name === undefined || localName(child) === name);
 }
 
 /**
@@ -128,6 +115,12 @@ function unknownIn(element: XmlElement, shape: Shape, path: string): string[] {
   });
 }
 
+/** Criteria that stand beside an `And` and in it: nobody knows which of them counts. */
+function doubledIn(criteria: readonly XmlElement[]): string[] {
+  const names = criteria.map(localName).filter((name) => !REPEATED.includes(name));
+  return names.filter((name, index) => names.indexOf(name) !== index).map((name) => `Filter/${name}`);
+}
+
 function textAt(element: XmlElement, ...path: readonly string[]): string | undefined {
   const [name, ...rest] = path;
   if (name === undefined) {
@@ -135,10 +128,6 @@ function textAt(element: XmlElement, ...path: readonly string[]): string | undef
   }
   const [child] = elementsOf(element, name);
   return child && textAt(child, ...rest);
-}
-
-function isGiven(text: string | undefined): text is string {
-  return text !== undefined;
 }
 
 function readTag(tag: XmlElement): [keyof Tags, string] {

@@ -58,7 +58,7 @@ describe('a lifecycle rule', () => {
     ['', { prefix: '', tags: {}, id: undefined, hasTransitions: false, expireAfterDays: undefined }],
     ['<Filter><Tag><Key>k</Key><Value>v</Value></Tag></Filter>', { prefix: '', tags: { k: 'v' } }],
     [
-      '<Filter><Prefix>a/</Prefix><Tag><Key>k</Key><Value/></Tag></Filter>',
+      '<Filter><And><Prefix>a/</Prefix><Tag><Key>k</Key><Value/></Tag></And></Filter>',
       { prefix: 'a/', tags: { k: '' } },
     ],
     [
@@ -89,8 +89,8 @@ describe('a lifecycle rule', () => {
       ['Expiration/ExpiredObjectAllVersions'],
     ],
     [
-      '<Filter><And><Prefix>a</Prefix><Owner>me</Owner></And><Age/></Filter>',
-      ['Filter/And/Owner', 'Filter/Age'],
+      '<Filter><And><Prefix>a</Prefix><Owner>me</Owner><Age/></And></Filter>',
+      ['Filter/And/Owner', 'Filter/And/Age'],
     ],
     ['<Filter><Tag><Key>a</Key><Value>b</Value><Not/></Tag></Filter>', ['Filter/Tag/Not']],
     ['<ID>a<b/></ID>', ['ID/b']],
@@ -107,6 +107,35 @@ describe('a lifecycle rule', () => {
 
   it('whose status nobody understands counts as enabled', () => {
     expect(ruleOf('<Rule><Status>Paused</Status></Rule>')?.enabled).toBe(true);
+  });
+});
+
+describe('conditions that a server gives side by side', () => {
+  const tags = '<Tag><Key>a</Key><Value>1</Value></Tag><Tag><Key>b</Key><Value>2</Value></Tag>';
+  const read = (filter: string) =>
+    readLifecycle(documentOf(`<Rule><ID>x</ID>${filter}<Vendor/></Rule>`), {}).rules[0];
+  const sent = (filter: string) => `<Rule><ID>x</ID>${filter}<Vendor/></Rule>`;
+
+  it.for([
+    [`<Prefix>p/</Prefix><And>${tags}</And>`, `<And><Prefix>p/</Prefix>${tags}</And>`],
+    [`<And>${tags}</And>\n<Prefix>p/</Prefix>`, `<And>${tags}<Prefix>p/</Prefix></And>`],
+    [`<Prefix>p/</Prefix>${tags}`, `<And><Prefix>p/</Prefix>${tags}</And>`],
+    [`<Prefix></Prefix><And><Prefix>p/</Prefix>${tags}</And>`, `<And><Prefix>p/</Prefix>${tags}</And>`],
+  ])('stand in an "And" when they are sent back: %s', ([given, expected]) => {
+    const rule = read(`<Filter>${given}</Filter>`);
+    expect(rule).toMatchObject({ prefix: 'p/', tags: { a: '1', b: '2' }, unknownElements: ['Vendor'] });
+    expect(rule?.text).toBe(sent(`<Filter>${expected}</Filter>`));
+  });
+
+  it('stand alone when the others say nothing', () => {
+    const tag = '<Tag><Key>a</Key><Value>1</Value></Tag>';
+    expect(read(`<Filter><Prefix/>${tag}</Filter>`)?.text).toBe(sent(`<Filter>${tag}</Filter>`));
+    expect(read('<Filter><Prefix/><Prefix></Prefix></Filter>')?.text).toBe(sent('<Filter></Filter>'));
+  });
+
+  it('and that contradict each other are not understood', () => {
+    const rule = read(`<Filter><Prefix>p/</Prefix><And><Prefix>q/</Prefix>${tags}</And></Filter>`);
+    expect(rule?.unknownElements).toEqual(['Vendor', 'Filter/Prefix']);
   });
 });
 

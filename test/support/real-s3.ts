@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { assert } from '../../src/kernel/assert.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
@@ -22,15 +30,67 @@ export function realS3Options(): S3Options {
 }
 
 /** A place of its own for each test. */
-export function freshS3Url(): URL {
-  return new URL(`s3://${realS3().bucket}/${randomUUID()}/archive`);
+export function freshS3Url(bucket = realS3().bucket): URL {
+  return new URL(`s3://${bucket}/${randomUUID()}/archive`);
+}
+
+export async function keepVersions(bucket: string, status: 'Enabled' | 'Suspended'): Promise<void> {
+  const client = s3Client();
+  const VersioningConfiguration = { Status: status };
+  await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }));
+  client.destroy();
 }
 
 /** The keys of uploads in parts that were neither completed nor given up, in the whole bucket. */
 export async function unfinishedUploads(): Promise<readonly string[]> {
-  const { endpointUrl, bucket: Bucket } = realS3();
-  const client = new S3Client({ endpoint: endpointUrl, forcePathStyle: true });
+  const { bucket: Bucket } = realS3();
+  const client = s3Client();
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
   client.destroy();
   return Uploads.map(({ Key = '' }) => Key);
+}
+
+/** A bucket of its own, for what changes a bucket as a whole. */
+export async function freshBucket(options: { readonly versioned: boolean }): Promise<S3Bucket> {
+  const client = s3Client();
+  const Bucket = `rigctl-${randomUUID()}`;
+  await client.send(new CreateBucketCommand({ Bucket }));
+  if (options.versioned) {
+    const VersioningConfiguration = { Status: 'Enabled' } as const;
+    await client.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration }));
+  }
+  const listed = async () => {
+    const { Versions = [], DeleteMarkers = [] } = await client.send(
+      new ListObjectVersionsCommand({ Bucket }),
+    );
+    return [...Versions, ...DeleteMarkers];
+  };
+  return {
+    url: new URL(`s3://${Bucket}/team/app`),
+    versions: async () => (await listed()).map(({ Key = '' }) => Key).sort(),
+    async remove() {
+      for (const { Key, VersionId } of await listed()) {
+        await client.send(new DeleteObjectCommand({ Bucket, Key, VersionId }));
+      }
+      await client.send(new DeleteBucketCommand({ Bucket }));
+      client.destroy();
+    },
+  };
+}
+
+export interface S3Bucket {
+  /** Of an archive in it. */
+  readonly url: URL;
+  /** The keys of all versions of all objects, and of the markers of removed ones. */
+  versions(): Promise<readonly string[]>;
+  /** With all that is in it. */
+  remove(): Promise<void>;
+}
+
+function s3Client(): S3Client {
+  return new S3Client({
+    endpoint: realS3().endpointUrl,
+    forcePathStyle: true,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  });
 }

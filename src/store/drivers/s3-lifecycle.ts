@@ -15,10 +15,10 @@ const MINIMUM_SIZE = 'transitionDefaultMinimumObjectSize';
 export function s3Lifecycle(bucket: S3Bucket): Lifecycle {
   return {
     keyPrefix: bucket.location.prefix,
-    read: ({ signal }: CallOptions = {}) => readRules(bucket, signal),
-    write: (wanted: WantedLifecycle, { signal }: CallOptions = {}) =>
+    read: async ({ signal }: CallOptions = {}) => readRules(bucket, signal),
+    write: async (wanted: WantedLifecycle, { signal }: CallOptions = {}) =>
       wanted.rules.length === 0 ? removeRules(bucket, signal) : writeRules(bucket, wanted, signal),
-    keepsVersions: ({ signal }: CallOptions = {}) => keepsVersions(bucket, signal),
+    keepsVersions: async ({ signal }: CallOptions = {}) => keepsVersions(bucket, signal),
   };
 }
 
