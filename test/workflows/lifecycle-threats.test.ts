@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { readCatalog } from '../../src/archive/catalog.ts';
 import { RigError } from '../../src/kernel/errors.ts';
 import type { Report, WarningReport } from '../../src/kernel/report.ts';
+import { findThreats } from '../../src/workflows/lifecycle-threats.ts';
 import { status } from '../../src/workflows/status.ts';
 import { verify } from '../../src/workflows/verify.ts';
+import { ARCHIVE_ID } from '../support/archive-builder.ts';
 import { DOCUMENT, type LifecycleWorld, lifecycleWorld, REACHING } from '../support/lifecycle-world.ts';
 import { refusal } from '../support/line-archive.ts';
 import { putSnapshotHead } from '../support/snapshot-head.ts';
@@ -30,25 +33,6 @@ describe('status', () => {
       'lifecycle rule "all" removes LOG/ after 400 days: there is no snapshot that supersedes any batch',
     ]);
     expect(lifecycleCalls(w)).toEqual(['read lifecycle rules']);
-  });
-
-  test('follows the newest snapshot to what it is built on, and reads no header when no rule reaches it', async () => {
-    const w = await lifecycleWorld(REACHING.replace('<Prefix/>', '<Prefix>SNAPSHOT/</Prefix>'));
-    await putSnapshotHead(w.store, 8);
-    await w.clock.advance(390 * DAY_MS);
-    await putSnapshotHead(w.store, 19, 8);
-    await putSnapshotHead(w.store, 34, 19);
-    await status(w.context);
-    expect(threats(w.context.reports)).toEqual([
-      'snapshot 8 (0x8), which 34 (0x22) is built on, expires in 10 days by lifecycle rule "all", ' +
-        'and nothing newer exists',
-    ]);
-    w.namespace.rules.document = DOCUMENT;
-    w.store.calls.length = 0;
-    w.context.reports.length = 0;
-    await status(w.context);
-    expect(threats(w.context.reports)).toEqual([]);
-    expect(w.store.calls.filter((call) => call.startsWith('get SNAPSHOT/'))).toEqual([]);
   });
 
   test("says nothing of rigctl's own rules", async () => {
@@ -79,6 +63,29 @@ describe('status', () => {
       throw new RigError('RIG_INTERRUPTED', 'stop');
     };
     expect(await refusal(status(w.context))).toMatchObject({ code: 'RIG_INTERRUPTED' });
+  });
+});
+
+describe('a search for threats', () => {
+  async function found({ context, store }: LifecycleWorld): Promise<string[]> {
+    const { snapshots } = await readCatalog(store);
+    return (await findThreats(context, { archive: ARCHIVE_ID, snapshots })).map(({ message }) => message);
+  }
+
+  test('follows the newest snapshot to what it is built on, and reads no header when no rule reaches it', async () => {
+    const w = await lifecycleWorld(REACHING.replace('<Prefix/>', '<Prefix>SNAPSHOT/</Prefix>'));
+    await putSnapshotHead(w.store, 8);
+    await w.clock.advance(390 * DAY_MS);
+    await putSnapshotHead(w.store, 19, 8);
+    await putSnapshotHead(w.store, 34, 19);
+    expect(await found(w)).toEqual([
+      'snapshot 8 (0x8), which 34 (0x22) is built on, expires in 10 days by lifecycle rule "all", ' +
+        'and nothing newer exists',
+    ]);
+    w.namespace.rules.document = DOCUMENT;
+    w.store.calls.length = 0;
+    expect(await found(w)).toEqual([]);
+    expect(w.store.calls.filter((call) => call.startsWith('get '))).toEqual([]);
   });
 });
 
