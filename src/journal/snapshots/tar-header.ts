@@ -81,7 +81,10 @@ function headerBlock(fields: HeaderFields): Uint8Array {
   block.write(fields.linkName.slice(0, NAME_BYTES), 157, 'latin1');
   block.write('ustar\x0000', 257, 'latin1');
   block.fill(' ', 148, 156);
-  const sum = block.reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (const byte of block) {
+    sum += byte;
+  }
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return block;
 }
