@@ -20,6 +20,8 @@ export interface JudgedSnapshots {
   /** Those that can be restored, rising. */
   readonly usable: readonly SnapshotHeader[];
   readonly broken: readonly BrokenSnapshot[];
+  /** The greatest cut of all of them. */
+  readonly greatestCut: Offset;
 }
 
 /** What is known of a snapshot, and how many it needs, itself counted; `head` undefined: it cannot be restored. */
@@ -59,6 +61,7 @@ export function judgeSnapshots(audits: readonly SnapshotAudit[], archive: string
   const imaged = usable.findLast(({ of }) => of === 'journal')?.at ?? 0;
   return {
     usable,
+    greatestCut: Math.max(0, ...audits.map(({ header }) => header?.cut ?? 0)),
     // An image of the journal holds every one before it.
     broken: broken.map(({ key, error, header }) => ({
       key,

@@ -15,19 +15,32 @@ export class ChainAudit {
   readonly #archive: string;
   readonly #claim: Claim | undefined;
   readonly #found: (damage: RigError) => void;
+  readonly #doubtedUpTo: Offset;
+  /** Where the last batch starts. */
+  #last: Offset;
   /** Undefined after a batch of which it is not known where it ends. */
   #position: ChainPosition | undefined;
   #intact: Offset;
   #whole = true;
   #reached: Offset;
 
-  /** `found` gets what is damaged about the chain; damage of a batch itself is the caller's to report. */
-  constructor(start: ChainPosition, claim: Claim | undefined, found: (damage: RigError) => void) {
+  /**
+   * `found` gets what is damaged about the chain; damage of a batch itself is the caller's to report. A batch up to
+   * `doubtedUpTo` that no other links to may be a stray, and does not count.
+   */
+  constructor(
+    start: ChainPosition,
+    claim: Claim | undefined,
+    doubtedUpTo: Offset,
+    found: (damage: RigError) => void,
+  ) {
     this.#archive = start.archive;
     // What was promised below the start is not judged by it.
     this.#claim = claim !== undefined && claim.durable >= start.offset ? claim : undefined;
     this.#found = found;
     this.#position = start;
+    this.#doubtedUpTo = doubtedUpTo;
+    this.#last = start.offset;
     this.#intact = start.offset;
     this.#reached = start.offset;
     this.#checkClaim(start.offset, start.chain);
@@ -55,6 +68,7 @@ export class ChainAudit {
     this.#intact = Math.min(this.#intact, listed.first);
     this.#reached = listed.first;
     if (head === undefined) {
+      this.#doubtLast();
       this.#position = undefined;
       return;
     }
@@ -63,6 +77,13 @@ export class ChainAudit {
     this.#checkClaimWithin(head);
     if (this.#whole) {
       this.#intact = head.header.end;
+    }
+    this.#last = head.header.first;
+  }
+
+  #doubtLast(): void {
+    if (this.#position !== undefined && this.#position.offset <= this.#doubtedUpTo) {
+      this.#intact = Math.min(this.#intact, this.#last);
     }
   }
 
@@ -82,6 +103,7 @@ export class ChainAudit {
         throw error;
       }
       this.#report(error);
+      this.#doubtLast();
       this.#position = head.header.archive === this.#archive ? chainAfter(head) : undefined;
     }
   }

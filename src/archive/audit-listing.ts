@@ -1,7 +1,8 @@
 import type { Offset } from '../kernel/offset.ts';
 import type { LogVerdict } from './audit-log.ts';
-import type { ListedBatch } from './catalog.ts';
+import type { Catalog, ListedBatch } from './catalog.ts';
 import { countBelow, listedGaps, type Range } from './plan-restore.ts';
+import { listedReach } from './restore-refusal.ts';
 import type { SnapshotHeader } from './snapshot-header.ts';
 
 /** What a restore from `cut` on would miss, as far as names alone prove it. */
@@ -11,22 +12,13 @@ export function listedHoles(batches: readonly ListedBatch[], cut: Offset): reado
   return first > cut ? [{ from: cut, to: first }, ...later] : later;
 }
 
-/** How far batches that end at `end` lead on from where a restore can begin. */
+/** How far batches that end at `batchesEnd` lead on from where a restore can begin. */
 export function listedReaches(
-  batches: readonly ListedBatch[],
+  catalog: Catalog,
   snapshots: readonly SnapshotHeader[],
-  end: Offset,
+  batchesEnd: Offset,
 ): LogVerdict['reaches'] {
-  const gaps = [...listedGaps(batches)];
+  const extent = { catalog, gaps: [...listedGaps(catalog.batches)], batchesEnd };
   const starts = [{ of: 'journal', at: 0, cut: 0 } as const, ...snapshots];
-  return starts.map(({ of, at, cut }) => ({ of, at, cut, end: leadsTo(batches, gaps, cut, end) }));
-}
-
-/** The end of the batches from `cut` on, or where the last one before a hole starts: it may be a short one. */
-function leadsTo(batches: readonly ListedBatch[], gaps: readonly Range[], cut: Offset, end: Offset): Offset {
-  if (batches[countBelow(batches, cut)]?.first !== cut) {
-    return cut;
-  }
-  const gap = gaps.find(({ to }) => to > cut);
-  return gap === undefined ? end : (batches[countBelow(batches, gap.to) - 1]?.first ?? cut);
+  return starts.map(({ of, at, cut }) => ({ of, at, cut, end: listedReach(extent, cut) }));
 }

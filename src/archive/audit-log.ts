@@ -15,6 +15,8 @@ export interface LogScope {
   readonly claim: Claim | undefined;
   /** Those that can be restored, rising. */
   readonly snapshots: readonly SnapshotHeader[];
+  /** The greatest cut of any snapshot, damaged ones among them: below it a prune may have been. */
+  readonly prunedUpTo: Offset;
 }
 
 /**
@@ -75,13 +77,14 @@ export class LogAudit {
 
   #needChain(): ChainAudit {
     if (this.#chain === undefined) {
-      const { archive, claim } = this.#scope;
+      const { archive, claim, prunedUpTo } = this.#scope;
       const { position, open } = this.#superseded.end(this.cut);
       const chain = this.#starts.at(-1)?.chain ?? firstChain(archive);
       this.#leading = open;
       this.#chain = new ChainAudit(
         { archive, offset: this.cut, chain, epoch: position?.epoch ?? 1 },
         claim,
+        prunedUpTo,
         (error) => this.#found({ error, object: null }),
       );
     }

@@ -23,10 +23,10 @@ export function recoverableIn(extent: Extent, { snapshots, badOffsets }: Knowled
 }
 
 /** The end of the batches from this cut on; where the last one before a hole starts: it may be short. */
-function listedReach(
-  { catalog: { batches }, gaps, batchesEnd }: Extent,
+export function listedReach(
+  { catalog: { batches }, gaps, batchesEnd }: Pick<Extent, 'catalog' | 'gaps' | 'batchesEnd'>,
   cut: Offset,
-  badOffsets: readonly Offset[],
+  badOffsets: readonly Offset[] = [],
 ): Offset {
   if (batches[countBelow(batches, cut)]?.first !== cut) {
     return cut;

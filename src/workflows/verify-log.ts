@@ -21,6 +21,8 @@ export interface LogTask {
   readonly claim: Claim | undefined;
   /** Those that can be restored, rising. */
   readonly snapshots: readonly SnapshotHeader[];
+  /** The greatest cut of any snapshot. */
+  readonly prunedUpTo: Offset;
 }
 
 export interface LogResult extends LogVerdict {
@@ -31,7 +33,7 @@ export interface LogResult extends LogVerdict {
 /** At level `list`: what names and the last header tell. Undefined: what was listed is gone; list again. */
 export async function judgeListing(
   { store, stop: signal }: Context,
-  { catalog, claim, snapshots }: LogTask,
+  { hasJournal, catalog, claim, snapshots }: LogTask,
   report: VerifyReport,
 ): Promise<LogResult | undefined> {
   const { batches } = catalog;
@@ -52,7 +54,7 @@ export async function judgeListing(
   if (endIsKnown && reached < promised) {
     report.findings.addError(missing(reached, promised));
   }
-  const reaches = listedReaches(batches, snapshots, reached);
+  const reaches = listedReaches(catalog, snapshots, reached).filter(({ of }) => hasJournal || of === 'state');
   return { reached, endIsKnown, newestEpoch: 0, reaches, batches: batches.length, bytes: 0 };
 }
 
@@ -69,11 +71,11 @@ export interface LogDepth {
  */
 export async function judgeBatches(
   { store, stop: signal }: Context,
-  { archive, catalog, claim, snapshots }: LogTask,
+  { archive, hasJournal, catalog, claim, snapshots, prunedUpTo }: LogTask,
   { payload, inspect, onProgress }: LogDepth,
   report: VerifyReport,
 ): Promise<LogResult | undefined> {
-  const log = new LogAudit({ archive, claim, snapshots }, ({ error, object, warning }) =>
+  const log = new LogAudit({ archive, claim, snapshots, prunedUpTo }, ({ error, object, warning }) =>
     warning === undefined
       ? report.findings.addError(error, object)
       : report.warnOfDamage(warning, error, object),
@@ -88,7 +90,9 @@ export async function judgeBatches(
     bytes += payload && audit.damage.length === 0 ? (audit.head?.header.bytes ?? 0) : 0;
     onProgress(audit.listed.storedBytes);
   }
-  return { ...log.end(), batches: catalog.batches.length, bytes };
+  const verdict = log.end();
+  const reaches = verdict.reaches.filter(({ of }) => hasJournal || of === 'state');
+  return { ...verdict, reaches, batches: catalog.batches.length, bytes };
 }
 
 /** Is there a snapshot newer than those that were listed? */

@@ -148,8 +148,15 @@ class Verification {
     for (const { object, message } of await findThreats(context, { archive, snapshots: catalog.snapshots })) {
       report.warn('lifecycle-threat', object, message);
     }
-    const { usable } = images;
-    const task: LogTask = { archive, hasJournal: format !== 'none', catalog, claim, snapshots: usable };
+    const { usable, greatestCut: prunedUpTo } = images;
+    const task: LogTask = {
+      archive,
+      hasJournal: format !== 'none',
+      catalog,
+      claim,
+      snapshots: usable,
+      prunedUpTo,
+    };
     const log = await this.#judgeLog(task, descriptor);
     if (log === undefined) {
       return undefined;
@@ -162,7 +169,7 @@ class Verification {
     }
     if (this.#level === 'replay' && report.findings.count === 0) {
       await replaySnapshots(context, archive, usable, report);
-      await report.attempt(null, () => this.#replay());
+      await report.attempt(null, () => this.#replay(log));
     }
     const checked = {
       batches: log.batches,
@@ -230,11 +237,24 @@ class Verification {
     this.#context.report({ type: 'progress', phase: 'verifying', doneBytes, totalBytes });
   };
 
-  /** Restores to the end, to nowhere: nothing but the disk is left out. */
-  async #replay(): Promise<void> {
+  /**
+   * Restores to the end, to nowhere: nothing but the disk is left out. Where only a state leads to the end, that and
+   * the batches after it have been read by now, and a stream cannot take both.
+   */
+  async #replay({ reaches }: LogResult): Promise<void> {
+    const ends = reaches.map(({ of, at, end }) => ({ of, end: Math.max(at, end) }));
+    const latest = Math.max(...ends.map(({ end }) => end));
+    const hasJournal = ends.some(({ of }) => of === 'journal');
+    if (
+      ends.length === 0 ||
+      (hasJournal && !ends.some(({ of, end }) => of === 'journal' && end === latest))
+    ) {
+      return;
+    }
     await restore(
       { ...this.#context, report: () => {} },
       {
+        what: undefined,
         at: { kind: 'latest' },
         nearest: undefined,
         dryRun: false,

@@ -5,6 +5,7 @@ import { chainStart } from '../../src/archive/chain.ts';
 import { batchKey } from '../../src/archive/layout.ts';
 import { readBatches } from '../../src/archive/reader.ts';
 import { resolveChain } from '../../src/archive/snapshot-object.ts';
+import { restore } from '../../src/workflows/restore.ts';
 import {
   ARCHIVE_ID,
   type BuiltArchive,
@@ -14,7 +15,9 @@ import {
 } from '../support/archive-builder.ts';
 import { collect } from '../support/collect.ts';
 import { addImage, CUTS, flip, JOURNAL, look, remove } from '../support/image-archive.ts';
+import { options } from '../support/line-archive.ts';
 import { snapshotContent } from '../support/snapshot-builder.ts';
+import { testContext } from '../support/workflow-context.ts';
 
 /** Gives the journal or a state at an offset by brute force: any beginning, then whatever links up. */
 async function restores(archive: BuiltArchive, offset: number): Promise<boolean> {
@@ -42,6 +45,23 @@ async function restores(archive: BuiltArchive, offset: number): Promise<boolean>
       at === offset ||
       bytes?.subarray(0, offset - position.offset).equals(JOURNAL.subarray(position.offset, offset))
     ) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Gives the journal, or a state and the journal after it, at an offset as the command does; each must be exact. */
+async function gives(archive: BuiltArchive, offset: number): Promise<boolean> {
+  for (const what of ['journal', 'state'] as const) {
+    const context = testContext(archive.store);
+    const restored = await restore(context, options({ what, at: { kind: 'offset', offset } })).catch(
+      () => undefined,
+    );
+    if (restored !== undefined) {
+      const path = what === 'journal' ? '/out' : '/out.journal';
+      const from = what === 'journal' ? 0 : (restored.base ?? 0);
+      expect(context.fileSystem.contentOf(path)).toEqual(JOURNAL.subarray(from, offset));
       return true;
     }
   }
@@ -123,6 +143,9 @@ describe('whatever happens to an archive', () => {
         if (recoverable.some(({ from, to }) => from <= at && at <= to)) {
           expect([at, await restores(archive, at)]).toEqual([at, true]);
         }
+      }
+      for (const at of recoverable.flatMap(({ from, to }) => [from, to])) {
+        expect([at, await gives(archive, at)]).toEqual([at, true]);
       }
       if (findings.length === 0) {
         expect(recoverable.at(-1)?.to).toBe(50);
