@@ -47,6 +47,20 @@ describe('a search for a moment', () => {
   );
 });
 
+describe('a search among strays', () => {
+  test.prop([observedBatches, fc.integer({ min: 90, max: 400 }), fc.array(fc.nat({ max: 40 }))])(
+    'finds what it would find without them',
+    async (batches, atMs, strays) => {
+      const listed = batches.map((_, index): ListedBatch => ({ key: '', first: index, storedBytes: 0 }));
+      const around = await observedAround(listed, atMs, async ({ first }) =>
+        strays.includes(first) ? undefined : { observed: batches[first] ?? [] },
+      );
+      const counting = batches.filter((_, index) => !strays.includes(index));
+      expect(around).toEqual((await search(counting, atMs)).around);
+    },
+  );
+});
+
 describe('a moment between two observations', () => {
   const before: Observation = [10, 1_000];
 

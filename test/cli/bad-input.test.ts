@@ -68,6 +68,12 @@ const TROUBLE: Readonly<Record<string, Trouble>> = {
     code: 'RIG_TARGET_EXISTS',
     message: /\/precious/,
   },
+  'a state where there are no snapshots': {
+    argv: ['restore', '--to', '/out', '--state'],
+    exitCode: 10,
+    code: 'RIG_OFFSET_NOT_COVERED',
+    message: /no snapshot of the state/,
+  },
   'a target whose parent is missing': {
     argv: ['restore', '--to', '/no/where'],
     exitCode: 15,

@@ -38,6 +38,12 @@ const MISTAKES: readonly [argv: string[], command: string | null, message: strin
   [['restore', '--to', ''], 'restore', '--to is empty', 'stdout'],
   [['restore', '--to', 'x', '--at', 'noon'], 'restore', '--at: "noon" is not a point in time', 'latest'],
   [['restore', '--to', 'x', '--nearest', 'here'], 'restore', 'Allowed choices are before, after', 'help'],
+  [
+    ['restore', '--to', 'x', '--state', '--journal'],
+    'restore',
+    "option '--state' cannot be used with option '--journal'",
+    'help',
+  ],
   [['verify', '--level', 'deep'], 'verify', 'Allowed choices are list, headers, data, replay', 'help'],
   [['verify', '--against', ''], 'verify', '--against is empty', 'journal'],
   [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { batchKey, snapshotKey } from '../../src/archive/layout.ts';
 import { restore } from '../../src/workflows/restore.ts';
-import { buildArchive, objectBytes, overwrite } from '../support/archive-builder.ts';
+import { buildArchive, FIRST_OBSERVED_MS, objectBytes, overwrite } from '../support/archive-builder.ts';
 import { LINES, names, options, refusal } from '../support/line-archive.ts';
 import {
   addSnapshot,
@@ -82,6 +82,21 @@ describe('the journal', () => {
       });
       expect(await names(context)).toEqual([]);
     }
+  });
+
+  test('is not found by what a batch made again says of its time', async () => {
+    const archive = await archiveWith({ at: 19 });
+    const at = { kind: 'time', atMs: FIRST_OBSERVED_MS } as const;
+    expect(await restore(testContext(archive.store), options({ at }))).toMatchObject({ offset: 8 });
+    forget(archive, 8);
+    expect(await refusal(restore(testContext(archive.store), options({ at })))).toMatchObject({
+      code: 'RIG_OFFSET_NOT_COVERED',
+      message: expect.stringContaining('before all observations'),
+    });
+    const later = { kind: 'time', atMs: FIRST_OBSERVED_MS + 2_000 } as const;
+    const context = testContext(archive.store);
+    await restore(context, options({ ...STATE, at: later }));
+    expectState(context, 19, 34);
   });
 
   test('goes without a header when its batches are few', async () => {
