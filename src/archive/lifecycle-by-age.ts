@@ -41,13 +41,17 @@ export function refuseByAge(policy: LifecyclePolicy, facts: AgeFacts, nowMs: num
   }
   if (logDays > snapshotDays) {
     refusals.push({
-      message: `batches would expire after ${daysText(logDays)}, later than the snapshots they follow, after ${snapshotDays}`,
+      message:
+        `batches would expire after ${daysText(logDays)}, later than the snapshots they follow, ` +
+        `after ${snapshotDays}`,
       hint: 'give --snapshot-days at least as many days as --log-days',
     });
   }
   if (increment !== undefined) {
     refusals.push({
-      message: `snapshot ${showOffset(increment)} is built on an older one, which would expire before it and make it useless`,
+      message:
+        `snapshot ${showOffset(increment)} is built on an older one, which would expire before it ` +
+        'and make it useless',
       hint: 'leave --by-age out, or push every snapshot whole with --full-ratio 0 and prune those that are not',
     });
   }

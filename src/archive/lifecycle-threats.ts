@@ -25,8 +25,8 @@ export interface LifecycleThreat {
 }
 
 /**
- * What existing rules will do to the archive, whoever made them. Rules that only remove older versions are no threat: no
- * restore needs one. The archive's own rules by age were confirmed, and are one only when they come near.
+ * What existing rules will do to the archive, whoever made them. Rules that only remove older versions are no threat:
+ * no restore needs one. The archive's own rules by age were confirmed, and are one only when they come near.
  */
 export function lifecycleThreats(
   rules: readonly LifecycleRule[],

@@ -70,8 +70,8 @@ export function planLifecycle(
 }
 
 /**
- * Why this plan must not be carried out: beside the foreign rules the archive's own would promise what does not hold, or
- * the server would refuse the whole. Taking the own rules out is never refused.
+ * Why this plan must not be carried out: beside the foreign rules the archive's own would promise what does not hold,
+ * or the server would refuse the whole. Taking the own rules out is never refused.
  */
 export function refusePlan({ keyPrefix }: LifecyclePlace, plan: LifecyclePlan): readonly Refusal[] {
   return [...refuseForeign(keyPrefix, plan.foreign), ...refuseNumber(plan), ...refuseDuplicates(plan)];
@@ -84,16 +84,14 @@ function refuseForeign(keyPrefix: string, foreign: readonly LifecycleRule[]): Re
     if (reached.length === 0) {
       return [];
     }
-    const what = reached.join(' and ');
-    return rule.unknownElements.length > 0
-      ? {
-          message: `${showRule(rule)} reaches ${what} and has elements that rigctl does not know: ${rule.unknownElements.join(', ')}`,
-          hint: 'give that rule a prefix outside the archive, or take it out, then run the command again',
-        }
-      : {
-          message: `${showRule(rule)} reaches ${what} and expires or moves objects whether or not they are marked`,
-          hint: 'give that rule a prefix outside the archive, or take it out, then run the command again',
-        };
+    const does =
+      rule.unknownElements.length > 0
+        ? `has elements that rigctl does not know: ${rule.unknownElements.join(', ')}`
+        : 'expires or moves objects whether or not they are marked';
+    return {
+      message: `${showRule(rule)} reaches ${reached.join(' and ')} and ${does}`,
+      hint: 'give that rule a prefix outside the archive, or take it out, then run the command again',
+    };
   });
 }
 

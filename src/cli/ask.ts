@@ -5,8 +5,8 @@ import type { Readable, Writable } from 'node:stream';
 type Terminal<Stream> = Stream & { readonly isTTY?: boolean | undefined };
 
 /**
- * Asks on a terminal and reads one line. Empty: it was closed. Undefined: one of the two is no terminal, so nobody would
- * see the question or could answer it.
+ * Asks on a terminal and reads one line. Empty: it was closed. Undefined: one of the two is no terminal, so nobody
+ * would see the question or could answer it.
  */
 export async function askTerminal(
   question: string,

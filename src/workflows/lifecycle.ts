@@ -98,8 +98,8 @@ export async function previewLifecycle(context: Context, policy: LifecyclePolicy
 
 /**
  * Sets the archive's own rules up, beside those of others, which stay as they are.
- * @throws RigError RIG_UNSAFE when the rules would endanger the archive, or those of others changed meanwhile; errors as
- *   `look` and {@link changeRules}, and what `confirm` throws.
+ * @throws RigError RIG_UNSAFE when the rules would endanger the archive, or those of others changed meanwhile;
+ *   errors as `look` and {@link changeRules}, and what `confirm` throws.
  */
 export async function applyLifecycle(context: Context, options: ApplyOptions): Promise<LifecycleResult> {
   const { policy } = options;
@@ -134,8 +134,8 @@ export async function removeLifecycle(context: Context, options: ChangeOptions):
 }
 
 /**
- * @throws RigError RIG_STORE_UNSUPPORTED when the store has no rules; RIG_ARCHIVE_NOT_FOUND, RIG_DESCRIPTOR_LOST; trouble
- *   with the store.
+ * @throws RigError RIG_STORE_UNSUPPORTED when the store has no rules; RIG_ARCHIVE_NOT_FOUND, RIG_DESCRIPTOR_LOST;
+ *   trouble with the store.
  */
 async function look({ store, stop: signal }: Context): Promise<Look> {
   const { lifecycle } = store.capabilities;
@@ -176,15 +176,16 @@ async function judge(
 
 /** What stands beside the rules cannot be written back. */
 function refuseLoss({ configuration }: Look): Refusal[] {
-  const { unknownElements } = configuration;
-  return unknownElements.length === 0
-    ? []
-    : [
-        {
-          message: `beside the lifecycle rules stands what rigctl does not know and would lose: ${unknownElements.join(', ')}`,
-          hint: 'set the rules up with the tools of the store',
-        },
-      ];
+  if (configuration.unknownElements.length === 0) {
+    return [];
+  }
+  const names = configuration.unknownElements.join(', ');
+  return [
+    {
+      message: `beside the lifecycle rules stands what rigctl does not know and would lose: ${names}`,
+      hint: 'set the rules up with the tools of the store',
+    },
+  ];
 }
 
 /**

@@ -89,7 +89,8 @@ function foreignRules(): LifecycleRule[] {
       'versions',
       '<Filter><Prefix></Prefix></Filter><NoncurrentVersionExpiration><NoncurrentDays>400</NoncurrentDays>' +
         '<NewerNoncurrentVersions>3</NewerNoncurrentVersions></NoncurrentVersionExpiration>' +
-        '<AbortIncompleteMultipartUpload><DaysAfterInitiation>400</DaysAfterInitiation></AbortIncompleteMultipartUpload>',
+        '<AbortIncompleteMultipartUpload><DaysAfterInitiation>400</DaysAfterInitiation>' +
+        '</AbortIncompleteMultipartUpload>',
     ),
     rule(
       'unknown',

@@ -24,8 +24,9 @@ const RULES = [
   '<Rule><ID>minio</ID><Filter><Prefix>x/</Prefix></Filter><Status>Enabled</Status>' +
     '<DelMarkerExpiration><Days>3</Days></DelMarkerExpiration>' +
     '<Expiration><Days>5</Days><ExpiredObjectAllVersions>true</ExpiredObjectAllVersions></Expiration></Rule>',
-  '<Rule ><ID>umlaut \u00e4 \u{1f4be}</ID><Filter><And><Prefix>y/</Prefix><Tag><Key>k</Key><Value>&lt;</Value></Tag></And>' +
-    '</Filter><Status>Enabled</Status><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition></Rule>',
+  '<Rule ><ID>umlaut \u00e4 \u{1f4be}</ID><Filter><And><Prefix>y/</Prefix><Tag><Key>k</Key><Value>&lt;</Value></Tag>' +
+    '</And></Filter><Status>Enabled</Status>' +
+    '<Transition><Days>1</Days><StorageClass>GLACIER</StorageClass></Transition></Rule>',
   '<Rule><ID>off</ID><Filter/><Status>Disabled</Status><Expiration><Days>1</Days></Expiration></Rule>',
   '<Rule><ID>vendor</ID><Filter><Prefix>z/</Prefix></Filter><Status>Enabled</Status>' +
     '<v:Thing xmlns:v="urn:v" v:a="1"/><Expiration><Date>2090-01-01T00:00:00Z</Date></Expiration></Rule>',
@@ -117,7 +118,7 @@ describe('on S3', () => {
     expect(fake.requests.at(-2)).toMatchObject({ method: 'DELETE' });
   });
 
-  test('a server that drops an element of a rule of others gets the old rules back, which it cannot keep either', async () => {
+  test('a server that drops an element of a foreign rule gets the old rules back, but cannot keep them', async () => {
     take = (written) => written.replace('<ExpiredObjectAllVersions>true</ExpiredObjectAllVersions>', '');
     const error = await refusal((await workflows()).apply());
     expect(error).toMatchObject({ code: 'RIG_STORE_UNSUPPORTED', details: { restored: false } });
