@@ -3,7 +3,7 @@ import { isOwnRule, showRule } from './lifecycle-rules.ts';
 
 /** How what a server has differs from what it was given. */
 export interface ReadBack {
-  /** Foreign rules that are missing or say something else; own rules that do what they should not, or should be gone. */
+  /** Foreign rules that are missing or changed; own rules that do what they should not, or should be gone. */
   readonly broken: readonly string[];
   /** Parts of own rules that the server does not know and dropped; nothing that is needed is lost by that. */
   readonly dropped: readonly string[];
