@@ -212,6 +212,33 @@ describe('a snapshot object', () => {
     }
   });
 
+  test.each<[string, RegExp, string, string]>([
+    ['keys that are not in order', /keys are not in order/, '"a/b"', '"zz"'],
+    ['a key that a tree does not have', /a key cannot be/, '"."', '""'],
+    ['pieces of a base that it does not have', /a base that it does not have/, '"."]\n', '"."]\n[0,1]\n'],
+  ])('with an index of %s is damaged, although its content is right', async (_title, problem, from, to) => {
+    const bytes = withIndex(original(FULL), (text) => Buffer.from(text.toString().replace(from, () => to)));
+    const store = await storeWith(FULL, bytes);
+    for (const read of [audit(store, FULL), snapshotContent(store, 1)]) {
+      const error = await refusal(read);
+      expect(error).toMatchObject({ kind: 'data', details: { object: FULL } });
+      expect(error?.message).toMatch(problem);
+    }
+  });
+
+  test('whose frame holds other bytes, its checksums right, is damaged', async () => {
+    const { start, index, footer } = takeApart(original(FULL));
+    const [[bytes, storedBytes] = [0, 0]] = footer.frames;
+    const other = zstdCompressSync(someBytes(bytes, 99));
+    const json = JSON.stringify({ ...footer, frames: [frameEntry(bytes, other)] });
+    const parts = [start.subarray(0, -storedBytes), other, index, footerFrame(Buffer.from(json))];
+    const store = await storeWith(FULL, Buffer.concat(parts));
+    for (const read of [audit(store, FULL), snapshotContent(store, 1), snapshotContent(store, 2)]) {
+      const error = await refusal(read);
+      expect(error).toMatchObject({ code: 'RIG_CHECKSUM_MISMATCH', details: { object: FULL, frame: 0 } });
+    }
+  });
+
   test('of more than it says is damaged, and no more of it is unpacked', async () => {
     const bomb = zstdCompressSync(Buffer.alloc(256 * MIB));
     const { start, footer } = takeApart(original(FULL));
