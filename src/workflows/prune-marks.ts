@@ -44,7 +44,7 @@ export class Marker {
   }
 
   /** A policy that keeps more than the one before it may need what was marked then. May be repeated. */
-  async unmarkKept({ batches, snapshots }: RetentionPlan): Promise<void> {
+  async unmarkKept({ batches, snapshots }: Pick<RetentionPlan, 'batches' | 'snapshots'>): Promise<void> {
     const kept = snapshots.flatMap(({ keep, key }) => (keep ? key : []));
     const keptBatches = batches.flatMap(({ keep, objects }) => (keep ? objects : []));
     const marked = [...(await this.#markedFromBelow(keptBatches)), ...(await this.#marked(kept))];

@@ -142,3 +142,31 @@ describe('for any archive and any policy', () => {
     expect(share('WRITER/')).toBeGreaterThan(0.1);
   });
 });
+
+describe('a plan', () => {
+  const snapshot = { of: 'state', genuine: true, base: undefined, damage: 'none' } as const;
+  const writers = [{ epoch: 1, ageMs: 0 }];
+  const nowMs = 1_795_257_127_000;
+
+  it('takes days as the store tells them, though snapshots came in another order', () => {
+    const snapshots = [
+      { ...snapshot, at: 10, cut: 0, ageMs: 2 * DAY_MS },
+      { ...snapshot, at: 20, cut: 0, ageMs: 5 * DAY_MS },
+      { ...snapshot, at: 30, cut: 0, ageMs: 10 * DAY_MS },
+    ];
+    const world = { nowMs, batches: [], snapshots, writers };
+    expect(removedBy(planFor(world, { keepDaily: 1 }))).toEqual([snapshotKey(20)]);
+  });
+
+  it('lets a snapshot whose next batch is missing replace nothing, by names alone', () => {
+    const batches = [0, 10, 30].map((first) => ({ first, end: first + 10, genuine: true }));
+    const snapshots = [
+      { ...snapshot, at: 10, cut: 10, ageMs: 9 * DAY_MS },
+      { ...snapshot, at: 25, cut: 20, ageMs: 5 * DAY_MS },
+    ];
+    const plan = planFor({ nowMs, batches, snapshots, writers }, { keepLast: 1 });
+    expect(plan.ranges).toMatchObject([{ base: 10 }]);
+    expect(plan.reliesOn).toContainEqual({ at: 25, carries: false });
+    expect(removedBy(plan)).toEqual([batchKey(0)]);
+  });
+});

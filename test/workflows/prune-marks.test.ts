@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { batchKey, LATEST_KEY, snapshotKey } from '../../src/archive/layout.ts';
-import type { Store } from '../../src/store/contract.ts';
+import type { Store, Tagging, Tags } from '../../src/store/contract.ts';
 import { type PruneOptions, prune } from '../../src/workflows/prune.ts';
+import { Marker } from '../../src/workflows/prune-marks.ts';
 import type { BuiltArchive } from '../support/archive-builder.ts';
 import { refusal } from '../support/line-archive.ts';
 import { bound, keysIn, LAST_TWO, retentionArchive, SNAPSHOTS } from '../support/retention-archive.ts';
@@ -107,5 +108,35 @@ describe('marking', () => {
       code: 'RIG_STORE_UNSUPPORTED',
       hint: expect.stringContaining('without --mark'),
     });
+  });
+
+  it('takes many marks back from above, so that an interrupted run is not mistaken for a finished one', async () => {
+    const archive = await retentionArchive([]);
+    const objects = Array.from({ length: 100 }, (_, first) => ({
+      key: batchKey(first),
+      first,
+      storedBytes: 1,
+    }));
+    const plan = { batches: [{ keep: true, objects, reason: '' }], snapshots: [] };
+    for (const survived of [0, 1, 20, 50, 99]) {
+      const tags = new Map(objects.map(({ key }): [string, Tags] => [key, { rigctl: 'expendable' }]));
+      let left = survived;
+      const tagging: Tagging = {
+        getTags: async (key) => tags.get(key),
+        async setTags(key, wanted) {
+          left -= 1;
+          if (left < 0) {
+            throw new Error('the machine is gone');
+          }
+          tags.set(key, wanted);
+          return true;
+        },
+      };
+      const marker = () => new Marker(testContext(archive.store), tagging);
+      await expect(marker().unmarkKept(plan)).rejects.toThrow('the machine is gone');
+      left = objects.length;
+      await marker().unmarkKept(plan);
+      expect([...tags.values()].filter(({ rigctl }) => rigctl !== undefined)).toEqual([]);
+    }
   });
 });
