@@ -136,12 +136,6 @@ export function* listedGaps(batches: readonly ListedBatch[]): Generator<Range, u
   return undefined;
 }
 
-/** The end of the batches, which is `end`, or where the last one before a hole starts: it may be a short one. */
-export function listedEnd(batches: readonly ListedBatch[], end: Offset): Offset {
-  const gap = listedGaps(batches).next().value;
-  return gap === undefined ? end : (batches[countBelow(batches, gap.to) - 1]?.first ?? 0);
-}
-
 function planBatches(
   { catalog }: Extent,
   stretch: Pick<JournalPlan, 'from' | 'to' | 'base' | 'start'>,

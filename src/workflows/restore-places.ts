@@ -96,8 +96,8 @@ interface Placed {
 }
 
 /**
- * A state and the journal after it. The old ones are out of the way before the first new one gets its name, and the state
- * comes last: whatever happens in between, no state ever stands beside a journal that does not belong to it.
+ * A state and the journal after it. The old ones are out of the way before the first new one gets its name, and the
+ * state comes last: whatever happens in between, no state ever stands beside a journal that does not belong to it.
  */
 class Pair implements Targets {
   readonly #context: Context;

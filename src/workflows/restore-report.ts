@@ -48,7 +48,9 @@ export async function reportPlan(
   report({
     type: 'note',
     code: 'restore-plan',
-    message: `restoring ${at}, ${behind}, from ${sourcesText(plan, increments.length, batches.length)} (${showSize(storedBytes)} stored)`,
+    message:
+      `restoring ${at}, ${behind}, from ${sourcesText(plan, increments.length, batches.length)} ` +
+      `(${showSize(storedBytes)} stored)`,
     details: {
       offset: plan.offset,
       latest: overview.end,
