@@ -3,10 +3,10 @@ import { Attempts, type RetryPolicy } from '../kernel/attempts.ts';
 import { isRigError, RigError } from '../kernel/errors.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { Reporter } from '../kernel/report.ts';
-import { bodyOf, readWhole } from '../store/body.ts';
 import type { Store } from '../store/contract.ts';
 import { goneAgain } from './create-once.ts';
-import { LATEST_KEY, meaningOf, SNAPSHOT_PREFIX, snapshotKey } from './layout.ts';
+import { publishLatest } from './latest.ts';
+import { snapshotKey } from './layout.ts';
 import type { SealedSnapshot, SnapshotSummary } from './seal-snapshot.ts';
 import { readSnapshotHead } from './snapshot-object.ts';
 
@@ -17,9 +17,6 @@ export type Look = (signal: AbortSignal) => Promise<void>;
 export type SnapshotOutcome =
   | { readonly how: 'stored'; readonly summary: SnapshotSummary }
   | { readonly how: 'present' | 'different' };
-
-/** `LATEST` is a number of at most 16 hex digits; anything longer is none. */
-const LATEST_LIMIT_BYTES = 1_024;
 
 /** Puts snapshots, and `LATEST` after them, on behalf of a writer. */
 export class SnapshotWriter {
@@ -67,27 +64,12 @@ export class SnapshotWriter {
   }
 
   /**
-   * Makes `LATEST` name the newest snapshot that is listed. Looks first; does nothing when it does already, or when
-   * there is no snapshot. May be repeated.
+   * Looks, then makes `LATEST` name the newest snapshot that is listed. May be repeated.
    * @throws RigError RIG_FENCED; RIG_STORE_*
    */
   async publishLatest(signal: AbortSignal): Promise<void> {
     await this.#look(signal);
-    let newest: Offset | undefined;
-    for await (const { key } of this.#store.list(SNAPSHOT_PREFIX, { signal })) {
-      const meaning = meaningOf(key);
-      newest = meaning.kind === 'snapshot' ? meaning.at : newest;
-    }
-    const wanted = newest?.toString(16);
-    if (wanted !== undefined && (await this.#readLatest(signal)) !== wanted) {
-      await this.#store.put(LATEST_KEY, bodyOf(wanted), { if: 'any', signal });
-    }
-  }
-
-  async #readLatest(signal: AbortSignal): Promise<string | undefined> {
-    const range = { startByte: 0, endByte: LATEST_LIMIT_BYTES };
-    const object = await this.#store.get(LATEST_KEY, { range, signal });
-    return object && Buffer.from(await readWhole(LATEST_KEY, object, LATEST_LIMIT_BYTES)).toString('latin1');
+    await publishLatest(this.#store, { signal });
   }
 
   async #create(key: string, sealed: SealedSnapshot, signal: AbortSignal): Promise<void> {

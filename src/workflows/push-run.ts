@@ -9,7 +9,7 @@ import { findCut } from '../journal/cut.ts';
 import { formatNamed } from '../journal/registry.ts';
 import type { Journal } from '../journal/tail.ts';
 import type { RetryPolicy } from '../kernel/attempts.ts';
-import { RigError } from '../kernel/errors.ts';
+import { isRigError, messageOf, RigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import { Appending, type AppendTotals } from './appending.ts';
 import { BatchSource } from './batch-source.ts';
@@ -18,6 +18,7 @@ import { formatOf } from './format.ts';
 import { withGrace } from './grace.ts';
 import type { LocalSnapshots } from './local-snapshots.ts';
 import { reachOf, SnapshotMaker } from './make-snapshot.ts';
+import { prune } from './prune.ts';
 import type { PushOptions } from './push-options.ts';
 import { snapshotJournal } from './snapshot-journal.ts';
 import { SnapshotPushing } from './snapshot-pushing.ts';
@@ -241,14 +242,38 @@ export class PushRun {
   #pushing(context: Context, local: LocalSnapshots, survey: Survey, writer: Writer): SnapshotPushing {
     const { totals } = this.#work;
     return new SnapshotPushing(context, local, this.#maker(context, survey, writer), {
-      onStored: async ({ at, summary }) => {
+      onStored: async ({ at, summary }, signal) => {
         totals.snapshots += 1;
         totals.storedBytes += summary.storedBytes;
         if (survey.descriptor.format === 'none') {
           totals.durable = Math.max(totals.durable ?? 0, at);
         }
+        await this.#expire(context, writer, signal);
       },
     });
+  }
+
+  /** Retention is not what a push is for: when it fails, that is said, and the push goes on. */
+  async #expire(context: Context, writer: Writer, signal: AbortSignal): Promise<void> {
+    const expire = this.#options.snapshots?.expire;
+    if (expire === undefined) {
+      return;
+    }
+    await writer.look(signal);
+    try {
+      await prune(context, { ...expire, dryRun: false });
+    } catch (error) {
+      if (!isRigError(error) || context.stop.aborted) {
+        throw error;
+      }
+      const hint = error.hint === undefined ? {} : { hint: error.hint };
+      context.report({
+        type: 'warning',
+        code: 'expire-failed',
+        message: `nothing more was expired: ${messageOf(error)}`,
+        ...hint,
+      });
+    }
   }
 
   #identity(): WriterIdentity {

@@ -26,7 +26,11 @@ describe('what can be completed', () => {
     const push = tree.commands.find(({ name }) => name === 'push');
     const valuesOf = (flag: string) => push?.options.find((option) => option.flag === flag)?.values;
     expect(push?.argument).toEqual({ kind: 'file', name: 'journal' });
-    expect(valuesOf('--format')).toEqual({ kind: 'choices', name: 'format', choices: ['bytes', 'lines'] });
+    expect(valuesOf('--format')).toEqual({
+      kind: 'choices',
+      name: 'format',
+      choices: ['bytes', 'lines', 'none'],
+    });
     expect(valuesOf('--interval')).toEqual({ kind: 'free', name: 'duration' });
     expect(valuesOf('--follow')).toEqual({ kind: 'none' });
   });

@@ -36,7 +36,7 @@ export class PushWorld {
     return new ScriptedStore(openMemoryStore(this.namespace, this.clock));
   }
 
-  start(options: Partial<PushOptions> & { readonly journal: string }, store = this.store()): PushRun {
+  start(options: Partial<PushOptions> & { readonly journal: string | undefined }, store = this.store()): PushRun {
     const [stop, abort] = [new AbortController(), new AbortController()];
     const reports: Report[] = [];
     const report = (value: Report) => void reports.push(value);
@@ -81,7 +81,7 @@ export class PushWorld {
 
   /** Pushes once, to its end. */
   once(
-    options: Partial<PushOptions> & { readonly journal: string },
+    options: Partial<PushOptions> & { readonly journal: string | undefined },
     store?: ScriptedStore,
   ): Promise<PushResult> {
     return this.clock.runUntil(this.start(options, store).ended);

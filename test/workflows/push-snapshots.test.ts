@@ -12,6 +12,7 @@ import { PushWorld } from '../support/push-world.ts';
 
 const JOURNAL = '/app.journal';
 const DIRECTORY = '/snapshots';
+const DAY_MS = 86_400_000;
 const SNAPSHOTS: SnapshotOptions = {
   directory: DIRECTORY,
   names: undefined,
@@ -263,5 +264,42 @@ describe('a snapshot of the journal', () => {
     await expect(world.once({ journal: JOURNAL, journalSnapshot: true })).rejects.toSatisfy(
       (error) => error instanceof RigError && error.code === 'RIG_OBJECT_EXISTS',
     );
+  });
+});
+
+describe('push that expires', () => {
+  it('deletes what the newest snapshot has superseded for a day, and keeps on pushing', async () => {
+    const world = await worldWith(10_000);
+    const options = {
+      journal: JOURNAL,
+      snapshots: { ...SNAPSHOTS, expire: { action: 'delete', policy: { keepLast: 1 } } },
+      batchBytes: 4 * KIB,
+      fullRatio: 0,
+    } as const;
+    take(world, '5000', 'old');
+    await world.once(options);
+    await world.clock.advance(DAY_MS / 2);
+    take(world, '9000', 'newer');
+    await world.once(options);
+    expect(await world.keys()).toContain('LOG/0000000000000000');
+    await world.clock.advance(2 * DAY_MS);
+    world.fileSystem.append(JOURNAL, 'y'.repeat(10_000));
+    take(world, '15000', 'newest');
+    expect(await world.once(options)).toMatchObject({ snapshots: 1, durable: 20_000 });
+    const keys = await world.keys();
+    expect(keys).not.toContain('SNAPSHOT/0000000000001388');
+    expect(keys.filter((key) => key.startsWith('LOG/'))[0]).toBe('LOG/0000000000002000');
+    expect((await contentAt(world, 9_000)).toString()).toBe('newer');
+  });
+
+  it('says so and goes on when nothing can be expired', async () => {
+    const world = await worldWith(100);
+    take(world, '50', 'state');
+    const store = world.store();
+    Object.assign(store.capabilities, { tagging: undefined });
+    const expire = { action: 'mark', policy: { keepLast: 1 } } as const;
+    const run = world.start({ journal: JOURNAL, snapshots: { ...SNAPSHOTS, expire } }, store);
+    expect(await world.clock.runUntil(run.ended)).toMatchObject({ snapshots: 1 });
+    expect(run.reports).toContainEqual(expect.objectContaining({ code: 'expire-failed' }));
   });
 });

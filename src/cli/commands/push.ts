@@ -11,11 +11,13 @@ import { ONE_SHOT_DEADLINE_MS } from '../open.ts';
 import { durationParser, numberParser, sizeParser, textParser, usage } from '../options.ts';
 import type { Outcome } from '../render/renderer.ts';
 import { counted } from '../render/text.ts';
+import { policyOf, type RetentionFlags, retentionOptions } from '../retention-options.ts';
 import type { Session } from '../session.ts';
 import type { CommandDefinition } from './definition.ts';
 import { compressionOption, fullRatioOption } from './sealing-options.ts';
 
-interface PushFlags {
+interface PushFlags extends RetentionFlags {
+  readonly expire?: 'mark' | 'delete';
   readonly follow?: true;
   readonly snapshots?: string;
   readonly snapshotNames?: 'hex' | 'dec';
@@ -32,6 +34,7 @@ interface PushFlags {
 const SNAPSHOT_FLAGS = {
   snapshotNames: '--snapshot-names',
   pruneLocal: '--prune-local',
+  expire: '--expire',
   fullRatio: '--full-ratio',
 } as const;
 
@@ -56,8 +59,12 @@ export const pushCommand: CommandDefinition = {
   whenInterrupted: 'finishing the batch in flight',
   declare(command, start) {
     const argument = 'the append-only file to upload; left out: only snapshots';
-    declareSnapshotOptions(declareOptions(command.argument('[journal]', argument))).action(
-      (journal: string | undefined, flags: PushFlags) => start((session) => runPush(session, journal, flags)),
+    declareSnapshotOptions(declareOptions(command.argument('[journal]', argument)));
+    for (const option of retentionOptions()) {
+      command.addOption(option);
+    }
+    command.action((journal: string | undefined, flags: PushFlags) =>
+      start((session) => runPush(session, journal, flags)),
     );
   },
 };
@@ -109,13 +116,19 @@ function declareSnapshotOptions(command: Command): Command {
         '--prune-local <count>',
         'remove snapshots from the directory once they are archived, but this many of the newest',
       ).argParser(numberParser('--prune-local', { minimum: 1, maximum: 1_000_000, whole: true })),
+    )
+    .addOption(
+      new Option(
+        '--expire <action>',
+        'after each new snapshot, do as prune does with what need not be kept (default: --keep-last 1)',
+      ).choices(['mark', 'delete']),
     );
 }
 
 function snapshotOptions(journal: string | undefined, flags: PushFlags): SnapshotOptions | undefined {
   const { snapshots: directory, snapshotNames: names, pruneLocal } = flags;
   if (directory !== undefined) {
-    return { directory, names, pruneLocal, expire: undefined };
+    return { directory, names, pruneLocal, expire: expiryOf(flags) };
   }
   const alone = (['snapshotNames', 'pruneLocal', 'fullRatio'] as const).find(
     (name) => flags[name] !== undefined,
@@ -127,6 +140,23 @@ function snapshotOptions(journal: string | undefined, flags: PushFlags): Snapsho
     throw usage('there is nothing to push', 'name a journal, a directory with --snapshots, or both');
   }
   return undefined;
+}
+
+/** Without a word on what to keep: what the newest snapshot supersedes goes. */
+function expiryOf(flags: PushFlags): SnapshotOptions['expire'] {
+  const { expire: action } = flags;
+  const policy = policyOf(flags);
+  const saysWhat = Object.values(policy).some((value) => value !== undefined);
+  if (action === undefined) {
+    if (saysWhat) {
+      throw usage(
+        'it is said what to keep, and not what is to be done',
+        'add --expire mark or --expire delete',
+      );
+    }
+    return undefined;
+  }
+  return { action, policy: saysWhat ? policy : { keepLast: 1 } };
 }
 
 async function runPush(session: Session, journal: string | undefined, flags: PushFlags): Promise<Outcome> {
