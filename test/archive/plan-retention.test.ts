@@ -1,7 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import { batchKey, snapshotKey, writerKey } from '../../src/archive/layout.ts';
-import { type RetentionPolicy, verdictsOf } from '../../src/archive/plan-retention.ts';
+import { planRetention, type RetentionPolicy, verdictsOf } from '../../src/archive/plan-retention.ts';
 import {
   anyPolicy,
   anyWorld,
@@ -12,6 +12,7 @@ import {
   planFor,
   type RealSnapshot,
   removedBy,
+  seen,
   type World,
   without,
 } from './retention-world.ts';
@@ -164,7 +165,10 @@ describe('a plan', () => {
       { ...snapshot, at: 10, cut: 10, ageMs: 9 * DAY_MS },
       { ...snapshot, at: 25, cut: 20, ageMs: 5 * DAY_MS },
     ];
-    const plan = planFor({ nowMs, batches, snapshots, writers }, { keepLast: 1 });
+    const world = { nowMs, batches, snapshots, writers };
+    const nothing = new Set<number>();
+    const policy = { keepLast: 1 };
+    const plan = planRetention({ ...seen(world), unusable: nothing, unlinked: nothing, policy, nowMs });
     expect(plan.ranges).toMatchObject([{ base: 10 }]);
     expect(plan.reliesOn).toContainEqual({ at: 25, carries: false });
     expect(removedBy(plan)).toEqual([batchKey(0)]);

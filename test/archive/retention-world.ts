@@ -79,7 +79,8 @@ export function removedBy(plan: RetentionPlan): string[] {
   return [...removalsOf(plan)].map(({ key }) => key);
 }
 
-function seen({ batches, snapshots, writers, nowMs }: World) {
+/** What a listing and the headers show of it. */
+export function seen({ batches, snapshots, writers, nowMs }: World) {
   const catalog: Catalog = {
     batches: batches.map(({ first }) => ({ key: batchKey(first), first, storedBytes: 10 })),
     snapshots: snapshots.map(({ at, ageMs }) => ({
