@@ -12,8 +12,8 @@ import type { SnapshotChain, SnapshotHead } from './snapshot-object.ts';
 import type { ResolvedPiece } from './snapshot-piece.ts';
 import { TreeHash } from './tree-hash.ts';
 
-/** One array of so many pieces costs less than many arrays, and is held for each snapshot of a chain. */
-const PIECES_AT_A_TIME = 4_096;
+/** Enough that turns of the loop do not count, and so few that they are garbage before the collector makes room for them. */
+const PIECES_AT_A_TIME = 256;
 /** Fetched with one get. */
 const INDEX_GROUP_BYTES = MIB;
 /** Such groups fetched or held, for each snapshot of a chain. */
