@@ -138,6 +138,7 @@ describe('the members of results in the man page are those of the command', () =
   const COMMON = ['v', 'ts', 'type', 'command', 'ok', 'exitCode', 'warningCount'];
   const CALLS: Record<string, string[]> = {
     push: ['push', JOURNAL],
+    snapshot: ['snapshot', '--now', JOURNAL],
     restore: ['restore', '--to', '/out'],
     verify: ['verify'],
     prune: ['prune', '--keep-last', '1'],
