@@ -226,6 +226,18 @@ describe('a snapshot object', () => {
     }
   });
 
+  test('whose index would not be skipped by a decoder is damaged', async () => {
+    const { start, index, footer } = takeApart(original(FULL));
+    const shorter = Buffer.from(index);
+    shorter.writeUInt32LE(shorter.readUInt32LE(4) - 4, 4);
+    const entry = [footer.index[0]?.[0], shorter.length, crc32(shorter)];
+    const json = Buffer.from(JSON.stringify({ ...footer, index: [entry] }));
+    const store = await storeWith(FULL, Buffer.concat([start, shorter, footerFrame(json)]));
+    for (const read of [audit(store, FULL), snapshotContent(store, 1)]) {
+      expect(await refusal(read)).toMatchObject({ kind: 'data', details: { object: FULL } });
+    }
+  });
+
   test('whose frame holds other bytes, its checksums right, is damaged', async () => {
     const { start, index, footer } = takeApart(original(FULL));
     const [[bytes, storedBytes] = [0, 0]] = footer.frames;
