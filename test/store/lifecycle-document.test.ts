@@ -147,7 +147,8 @@ describe('a lifecycle document', () => {
   ];
 
   it('gives the bytes of each rule back, whatever stands around them', () => {
-    const document = `\uFEFF<?xml version='1.0'?>\r\n<!-- <Rule/> -->${START}\n <!-- <Rule> -->${foreign.join('\n 😀? ')}\n${END}\n`;
+    const head = "\uFEFF<?xml version='1.0'?>\r\n<!-- <Rule/> -->";
+    const document = `${head}${START}\n <!-- <Rule> -->${foreign.join('\n 😀? ')}\n${END}\n`;
     const { rules, attributes } = readLifecycle(document, {});
     expect(rules.map(({ text }) => text)).toEqual(foreign);
     const written = renderLifecycle({ rules, attributes });

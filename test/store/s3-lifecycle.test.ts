@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { assert } from '../../src/kernel/assert.ts';
+import { MIB } from '../../src/kernel/size.ts';
 import type { Lifecycle, Store, Tagging } from '../../src/store/contract.ts';
 import { FAKE_ENVIRONMENT, type FakeRequest, FakeS3, respond, respondError } from '../support/fake-s3.ts';
 
@@ -9,8 +10,14 @@ type Answer = (response: ServerResponse, request: FakeRequest) => void;
 
 const START = '<LifecycleConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">';
 const FOREIGN = [
-  '<Rule >\r\n  <ID>minio</ID><Status>Enabled</Status><Filter/><DelMarkerExpiration><Days>1.5</Days></DelMarkerExpiration></Rule>',
-  "<Rule><Prefix>€/&lt;</Prefix><!-- why --><ID><![CDATA[<]]></ID><Expiration x='1'><Days>9</Days></Expiration></Rule >",
+  [
+    '<Rule >\r\n  <ID>minio</ID><Status>Enabled</Status><Filter/>',
+    '<DelMarkerExpiration><Days>1.5</Days></DelMarkerExpiration></Rule>',
+  ].join(''),
+  [
+    '<Rule><Prefix>€/&lt;</Prefix><!-- why --><ID><![CDATA[<]]></ID>',
+    "<Expiration x='1'><Days>9</Days></Expiration></Rule >",
+  ].join(''),
 ];
 const ADDED = {
   id: 'rigctl:x:log',
@@ -122,10 +129,17 @@ describe('lifecycle rules of a bucket', () => {
   it.for([
     ['entities', '<!DOCTYPE a [<!ENTITY b "b">]><LifecycleConfiguration>&b;</LifecycleConfiguration>'],
     ['another document', '<html><body>hello</body></html>'],
-    ['no end', `${START}${' '.repeat(5 * 1024 * 1024)}`],
   ] as const)('are refused with %s', async ([_, document]) => {
     keep(document);
     await expect(lifecycle().read()).rejects.toMatchObject({ code: 'RIG_STORE_UNSUPPORTED' });
+  });
+
+  it('are read no further than any rules go', async () => {
+    keep(`${START}${' '.repeat(5 * MIB)}</LifecycleConfiguration>`);
+    await expect(lifecycle().read()).rejects.toMatchObject({
+      code: 'RIG_STORE_UNSUPPORTED',
+      message: expect.stringContaining('more than 4'),
+    });
   });
 
   it('that are cut off in the middle are asked for again', async () => {

@@ -18,9 +18,9 @@ import { surroundCalls } from './capabilities.ts';
 
 /**
  * Repeats what may be repeated and failed with a retryable error: every get, head, list and delete, puts with
- * `if: 'any'`, and all calls about tags and rules. A body that breaks goes on where it broke, a listing goes on after the last key it gave. A create-only
- * put is never repeated: after an unknown outcome, "exists" may mean the caller's own bytes, and only the
- * caller can tell.
+ * `if: 'any'`, and all calls about tags and rules. A body that breaks goes on where it broke, a listing goes on after
+ * the last key it gave. A create-only put is never repeated: after an unknown outcome, "exists" may mean the caller's
+ * own bytes, and only the caller can tell.
  *
  * Beside the store's own errors: RIG_STORE_UNAVAILABLE when the deadline has passed, or when an object was
  * replaced while its body was read.
