@@ -3,7 +3,8 @@ import { defineConfig } from 'vitest/config';
 /**
  * unit: pure and in-process, seconds. e2e: runs the built program (`npm run build` first). large: the same with a
  * journal of 1 GiB, or of RIGCTL_TEST_LARGE_BYTES (`64MiB`). s3: needs a real S3 server, which `npm run test:s3` starts
- * or takes from RIGCTL_TEST_S3_ENDPOINT. simulation: thousands of seeds, see test/simulation/seeds.test.ts.
+ * or takes from RIGCTL_TEST_S3_ENDPOINT. simulation: thousands of seeds, see test/simulation/seeds.test.ts. model: all
+ * states of a model of the writer protocol, see test/model/README.md.
  */
 export default defineConfig({
   test: {
@@ -13,7 +14,7 @@ export default defineConfig({
           name: 'unit',
           setupFiles: ['test/support/property-seed.ts'],
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/large/**', 'test/s3/**', 'test/simulation/**', 'test/bench/**'],
+          exclude: ['e2e', 'large', 's3', 'simulation', 'model', 'bench'].map((name) => `test/${name}/**`),
           testTimeout: 60_000,
         },
       },
@@ -41,6 +42,13 @@ export default defineConfig({
           include: [`test/simulation/${process.env['SIM_SEED'] === undefined ? '*' : 'seeds'}.test.ts`],
           testTimeout: 60_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'model',
+          include: ['test/model/**/*.test.ts'],
+          testTimeout: 300_000,
         },
       },
       {
