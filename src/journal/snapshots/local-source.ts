@@ -22,7 +22,7 @@ export interface LocalSource {
 }
 
 /** What is compared with another snapshot at once, so that what changed is stored and what did not is not. */
-export const PIECE_BYTES = 64 * 1024;
+const PIECE_BYTES = 64 * 1024;
 const READ_BYTES = 1024 * 1024;
 
 /** `path` is the snapshot's or that of something in it. */

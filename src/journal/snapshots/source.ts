@@ -5,7 +5,7 @@ import { openFileSource } from './file-source.ts';
 import type { LocalSource } from './local-source.ts';
 import { openTreeSource } from './tree-source.ts';
 
-export type { LocalPiece, LocalSource } from './local-source.ts';
+export type { LocalSource } from './local-source.ts';
 
 /**
  * Looks at all of a snapshot, so that every reading of it can be held against this look. Repeatable.

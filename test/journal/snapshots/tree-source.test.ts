@@ -305,6 +305,19 @@ describe('a directory that changes while it is read', () => {
     });
   });
 
+  it('is refused when a listing lacks the end of an earlier one', async () => {
+    makeSmallTree();
+    let lists = 0;
+    const forgetful = Object.assign(Object.create(nodeFileTree) as FileTree, {
+      list: async (path: string) => {
+        lists += 1;
+        return (await nodeFileTree.list(path)).filter((name) => lists <= 3 || name !== 'z');
+      },
+    });
+    const source = await openTreeSource(tree, forgetful);
+    await expect(readAll(source)).rejects.toMatchObject({ code: 'RIG_INCOMPLETE' });
+  });
+
   it('leaves no file open when nobody wants the rest', async () => {
     makeSmallTree();
     let open = 0;
