@@ -24,6 +24,18 @@ export function readManPage(name: string): ManSection[] {
   });
 }
 
+/** The examples of a subsection, in order, as they are shown: what stands between `.nf` and `.fi`. */
+export function readManExamples(name: string, title: string): string[] {
+  const source = readFileSync(new URL(`../../man/${name}`, import.meta.url), 'utf8');
+  const section = split(source.split('\n'), /^\.S[HS] (.*)$/).find((candidate) => candidate.title === title);
+  const examples = (section?.lines ?? []).join('\n').matchAll(/^\.nf\n\.RS\n(.*?)^\.RE\n\.fi$/gms);
+  return [...examples].map(([, text = '']) =>
+    text
+      .replaceAll('\\-', '-')
+      .replace(/\\\[u([0-9A-F]{4})\]/g, (_, code: string) => String.fromCodePoint(Number.parseInt(code, 16))),
+  );
+}
+
 interface Raw {
   readonly title: string;
   readonly lines: readonly string[];
