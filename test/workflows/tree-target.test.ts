@@ -104,6 +104,29 @@ describe('a directory restored from a tar stream', () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
+  it('is removed only when nothing is being written any more', async () => {
+    const calls: string[] = [];
+    const writing = Promise.withResolvers<void>();
+    const goOn = Promise.withResolvers<void>();
+    const tree = watchTree(nodeFileTree, async ({ name }) => {
+      calls.push(name);
+      if (name === 'handle.write') {
+        writing.resolve();
+        await goOn.promise;
+      }
+    });
+    const place = await checkTreeTarget(tree, target, false);
+    const unpacking = await TreeTarget.create(tree, place, seededRandom(1));
+    await unpacking.write(tarWith({ data: 'x' }));
+    await writing.promise;
+    const discarded = unpacking.discard();
+    goOn.resolve();
+    await discarded;
+    expect(calls.filter((name) => name === 'remove')).toHaveLength(1);
+    expect(calls.at(-1)).toBe('remove');
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
   it('is synced, every file and directory of it, before it gets its name, and its name after that', async () => {
     const calls: string[] = [];
     const tree = watchTree(nodeFileTree, ({ name, path }) => {
