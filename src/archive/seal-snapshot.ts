@@ -37,7 +37,7 @@ export interface SnapshotSource {
   readonly content: SnapshotContent;
   /** Upper bound of the content's length. */
   readonly atMostBytes: number;
-  /** The pieces. Each call reads from the beginning again; throws RIG_INCOMPLETE when what is read changes meanwhile. */
+  /** The pieces. Each call reads from the beginning; throws RIG_INCOMPLETE when what is read changes meanwhile. */
   open(): AsyncIterable<SourcePiece>;
 }
 
@@ -74,7 +74,7 @@ export interface SealingOptions {
   onProgress?(doneBytes: number): void;
 }
 
-/** Makes a snapshot object of a source. Nothing is read before the body is. Holds a few MiB and the compressed index. */
+/** Makes a snapshot object of a source. Nothing is read before the body is. Holds the compressed index, not more. */
 export function sealSnapshot(
   header: SnapshotHeader,
   source: SnapshotSource,

@@ -12,7 +12,7 @@ import type { SnapshotChain, SnapshotHead } from './snapshot-object.ts';
 import type { ResolvedPiece } from './snapshot-piece.ts';
 import { TreeHash } from './tree-hash.ts';
 
-/** Enough that turns of the loop do not count, and so few that they are garbage before the collector makes room for them. */
+/** Enough that turns of the loop do not count, and so few that the collector makes no more room for them. */
 const PIECES_AT_A_TIME = 256;
 /** Fetched with one get. */
 const INDEX_GROUP_BYTES = MIB;

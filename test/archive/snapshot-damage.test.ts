@@ -226,6 +226,39 @@ describe('a snapshot object', () => {
     }
   });
 
+  test.each<[string, RegExp, string]>([
+    ['one of them twice', /not in order/, '[0,1]\n[0,1]\n'],
+    ['the end of another file', /belongs to another key/, '[0,1]\n[2,1]\n'],
+    ['more than there are', /does not have/, '[0,1]\n[1,99]\n'],
+  ])('that shares %s is damaged', async (_title, problem, lines) => {
+    const bytes = withIndex(original(INCREMENT), (text) =>
+      Buffer.from(text.toString().replace(/^\[0,\d+\]\n/, lines)),
+    );
+    const error = await refusal(snapshotContent(await storeWith(INCREMENT, bytes), 2));
+    expect(error).toMatchObject({ code: 'RIG_CHECKSUM_MISMATCH', details: { object: INCREMENT } });
+    expect(error?.message).toMatch(problem);
+  });
+
+  test('that shares less or more than it says is damaged', async () => {
+    for (const more of [-1, 1]) {
+      const bytes = withFooter(original(INCREMENT), (json) => {
+        const footer = JSON.parse(json.toString());
+        return Buffer.from(JSON.stringify({ ...footer, bytes: footer.bytes + more }));
+      });
+      const error = await refusal(snapshotContent(await storeWith(INCREMENT, bytes), 2));
+      expect(error).toMatchObject({ code: 'RIG_CHECKSUM_MISMATCH', details: { object: INCREMENT } });
+      expect(error?.message).toMatch(/do not add up/);
+    }
+  });
+
+  test('that has own bytes which no piece is made of is damaged, also without its base', async () => {
+    const bytes = withIndex(original(INCREMENT), (text) =>
+      Buffer.from(text.toString().replace(/\[1,"[^"]+"\]\n$/, '[90,1]\n')),
+    );
+    const error = await refusal(audit(await storeWith(INCREMENT, bytes), INCREMENT));
+    expect(error?.message).toMatch(/own pieces do not add up/);
+  });
+
   test('whose index would not be skipped by a decoder is damaged', async () => {
     const { start, index, footer } = takeApart(original(FULL));
     const shorter = Buffer.from(index);
@@ -311,6 +344,12 @@ describe('a chain of snapshots', () => {
       kind: 'data',
       details: { object: FULL },
     });
+  });
+
+  test('that comes back to where it was is refused at once', async () => {
+    const store = await storeWith(INCREMENT, withHeader(original(INCREMENT), { base: 2 }));
+    const error = await refusal(resolveChain(store, 2, ARCHIVE_ID));
+    expect(error?.message).toMatch(/not an earlier snapshot/);
   });
 
   test('is bounded', async () => {
