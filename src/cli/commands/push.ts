@@ -108,7 +108,10 @@ function declareSnapshotOptions(command: Command): Command {
       ),
     )
     .addOption(
-      new Option('--snapshot-names <base>', 'how to read names of 16 digits').choices(['hex', 'dec']),
+      new Option(
+        '--snapshot-names <base>',
+        'how to read names of 16 decimal digits, which are refused without it',
+      ).choices(['hex', 'dec']),
     )
     .addOption(fullRatioOption())
     .addOption(
@@ -120,7 +123,7 @@ function declareSnapshotOptions(command: Command): Command {
     .addOption(
       new Option(
         '--expire <action>',
-        'after each new snapshot, do as prune does with what need not be kept (default: --keep-last 1)',
+        'after each new snapshot, do as prune does; the next options say what to keep (default: --keep-last 1)',
       ).choices(['mark', 'delete']),
     );
 }
@@ -150,7 +153,7 @@ function expiryOf(flags: PushFlags): SnapshotOptions['expire'] {
   if (action === undefined) {
     if (saysWhat) {
       throw usage(
-        'it is said what to keep, and not what is to be done',
+        'what to keep is said without --expire, so that nothing would be removed',
         'add --expire mark or --expire delete',
       );
     }
