@@ -239,6 +239,18 @@ describe('a snapshot object', () => {
     expect(error?.message).toMatch(problem);
   });
 
+  test.each<[string, RegExp, string, object]>([
+    ['a full one that says it has more bytes', /all bytes of its content/, FULL, { bytes: 1_000 }],
+    ['a full one that says it has more pieces', /as many pieces/, FULL, { pieces: 14 }],
+    ['an increment that says it has more pieces', /as many pieces/, INCREMENT, { pieces: 99 }],
+  ])('%s is damaged', async (_title, problem, changed, changes) => {
+    const bytes = withFooter(original(changed), (json) =>
+      Buffer.from(JSON.stringify({ ...JSON.parse(json.toString()), ...changes })),
+    );
+    const error = await refusal(audit(await storeWith(changed, bytes), changed));
+    expect(error?.message).toMatch(problem);
+  });
+
   test('that shares less or more than it says is damaged', async () => {
     for (const more of [-1, 1]) {
       const bytes = withFooter(original(INCREMENT), (json) => {
