@@ -6,7 +6,7 @@ import type { Store } from '../store/contract.ts';
 import { type Claim, claimBody, readClaim, showClaim, type WriterMode } from './claim.ts';
 import { compareWithJournal } from './compare.ts';
 import { createOnce } from './create-once.ts';
-import { writerKey } from './layout.ts';
+import { meaningOf, WRITER_PREFIX, writerKey } from './layout.ts';
 import type { LocalJournal } from './local-journal.ts';
 import { fencedBy, Lookout } from './lookout.ts';
 import { type Survey, surveyArchive } from './survey.ts';
@@ -130,6 +130,8 @@ async function probe(claim: Claim, options: StartOptions): Promise<void> {
       await attempts.pauseAfter(error);
     }
   }
+  // A writer that slept for a day here finds its claim pruned: then the put was right to succeed.
+  await throwIfSucceeded(claim, options);
   const message = `${store.url} ignores create-only puts: two writers could overwrite each other's data`;
   if (!unsafeNoFencing) {
     throw new RigError('RIG_STORE_UNSUPPORTED', message, {
@@ -139,4 +141,15 @@ async function probe(claim: Claim, options: StartOptions): Promise<void> {
     });
   }
   report({ type: 'warning', code: 'no-fencing', message });
+}
+
+/** @throws RigError RIG_FENCED when there is a claim of a later epoch. */
+async function throwIfSucceeded({ epoch }: Claim, { store, signal }: StartOptions): Promise<void> {
+  for await (const { key } of store.list(WRITER_PREFIX, { after: writerKey(epoch), signal })) {
+    const meaning = meaningOf(key);
+    const read = meaning.kind === 'writer' ? await readClaim(store, meaning.epoch, { signal }) : undefined;
+    if (read !== undefined) {
+      throw fencedBy(read.claim);
+    }
+  }
 }

@@ -255,6 +255,28 @@ describe('answers of the store', () => {
     expect(run.reports).toContainEqual(expect.objectContaining({ type: 'warning', code: 'no-fencing' }));
   });
 
+  it('a writer that slept until its claim was pruned is overtaken, and the store is not blamed', async () => {
+    const world = worldWith(lines(0, 10));
+    const store = world.store();
+    let claims = 0;
+    store.script.put = async (key, proceed) => {
+      claims += key === 'WRITER/0000000000000001' ? 1 : 0;
+      if (claims === 2) {
+        claims += 1;
+        await world.start({ journal: JOURNAL, pid: 2 }).ended;
+        await world.store().delete(['WRITER/0000000000000001']);
+      }
+      return proceed();
+    };
+    const run = world.start({ journal: JOURNAL, follow: true }, store);
+    await world.clock.advance(60_000);
+    expect(run.durable()).toBe(lines(0, 10).length);
+    const notes = run.reports.filter(({ type }) => type === 'note' || type === 'warning');
+    expect(notes).toContainEqual(expect.objectContaining({ code: 'starting-again' }));
+    run.stop();
+    await world.clock.runUntil(run.ended);
+  });
+
   it('no byte is archived that this machine could lose', async () => {
     const world = worldWith('');
     await world.fileSystem.syncDirectory('/');
