@@ -39,6 +39,7 @@ export async function* linkedBelow(
   }
 }
 
-function isLinked({ header }: BatchHead, next: BatchHead): boolean {
+/** Does the one batch end where the other begins, in one chain? */
+export function isLinked({ header }: BatchHead, next: BatchHead): boolean {
   return header.end === next.header.first && header.chain === next.header.prev;
 }

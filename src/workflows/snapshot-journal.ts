@@ -1,9 +1,10 @@
+import { isLinked } from '../archive/base.ts';
 import { firstChain } from '../archive/batch-header.ts';
-import { readHead } from '../archive/batch-object.ts';
+import { type BatchHead, readHead } from '../archive/batch-object.ts';
 import type { CutPoint } from '../archive/cut-at.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
 import { journalSource } from '../archive/journal-source.ts';
-import { batchKey, LOG_PREFIX, meaningOf, snapshotKey } from '../archive/layout.ts';
+import { LOG_PREFIX, meaningOf, snapshotKey } from '../archive/layout.ts';
 import type { UsableBase } from '../archive/snapshot-base.ts';
 import type { Journal } from '../journal/tail.ts';
 import { RigError } from '../kernel/errors.ts';
@@ -45,24 +46,29 @@ function cutOf({ header: { cut, chain } }: UsableBase): CutPoint {
   return { offset: cut, chain };
 }
 
-/** Where the first batch there is begins: before it there is nothing to compare with. */
+/**
+ * Where the first batch begins that the next one links to: before it there is nothing to compare with, and a stray is
+ * nothing.
+ */
 async function firstCut(
   store: Store,
   descriptor: Descriptor,
   end: CutPoint,
   signal: AbortSignal,
 ): Promise<CutPoint> {
+  let before: BatchHead | undefined;
   for await (const { key } of store.list(LOG_PREFIX, { signal })) {
-    const meaning = meaningOf(key);
-    if (meaning.kind === 'batch') {
-      const head =
-        meaning.first === 0 ? undefined : await readHead(store, batchKey(meaning.first), { signal });
-      return head === undefined
-        ? { offset: 0, chain: firstChain(descriptor.id) }
-        : { offset: meaning.first, chain: head.header.prev };
+    const head = meaningOf(key).kind === 'batch' ? await readHead(store, key, { signal }) : undefined;
+    if (before !== undefined && head !== undefined && isLinked(before, head)) {
+      break;
     }
+    before = head ?? before;
   }
-  return end;
+  if (before === undefined) {
+    return end;
+  }
+  const { first, prev } = before.header;
+  return first === 0 ? { offset: 0, chain: firstChain(descriptor.id) } : { offset: first, chain: prev };
 }
 
 function takenByAnother(at: Offset): RigError {

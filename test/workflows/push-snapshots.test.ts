@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { firstChain } from '../../src/archive/batch-header.ts';
 import { readHead } from '../../src/archive/batch-object.ts';
 import { readDescriptor } from '../../src/archive/descriptor.ts';
+import { sealBatch } from '../../src/archive/seal.ts';
 import { readSnapshotHead, resolveChain } from '../../src/archive/snapshot-object.ts';
 import { readContent } from '../../src/archive/snapshot-reader.ts';
 import { RigError } from '../../src/kernel/errors.ts';
 import { KIB } from '../../src/kernel/size.ts';
 import { bodyOf, readWhole } from '../../src/store/body.ts';
+import type { PutBody } from '../../src/store/contract.ts';
 import type { SnapshotOptions } from '../../src/workflows/push.ts';
 import { noise } from '../support/noise.ts';
 import { PushWorld } from '../support/push-world.ts';
@@ -170,6 +173,31 @@ describe('push with snapshots', () => {
     expect(await world.keys()).not.toContain('SNAPSHOT/000000000000000a');
   });
 });
+
+describe('an archive with a stray batch below its newest snapshot', () => {
+  it('is pushed to as if the stray were not there', async () => {
+    const world = await worldWith(20_000);
+    take(world, '9000', 'state');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS, batchBytes: 4 * KIB });
+    const stray = await strayBatch(world);
+    await world.store().delete(['LOG/0000000000000000', 'LOG/0000000000001000']);
+    await world.store().put('LOG/0000000000000000', stray, { if: 'absent' });
+    world.fileSystem.append(JOURNAL, 'y');
+    expect(await world.once({ journal: JOURNAL })).toMatchObject({ durable: 20_001, batches: 1 });
+    const made = await world.once({ journal: JOURNAL, journalSnapshot: true });
+    expect((await contentAt(world, made.durable)).equals(world.fileSystem.contentOf(JOURNAL))).toBe(true);
+  });
+});
+
+/** What a writer that was overtaken and slept may still put. */
+async function strayBatch(world: PushWorld): Promise<PutBody> {
+  const archive = (await readDescriptor(world.store()))?.id ?? '';
+  const content = { archive, first: 0, end: 5, records: 5, prev: firstChain(archive), epoch: 1 };
+  const payload = (async function* () {
+    yield Buffer.from('stray');
+  })();
+  return (await sealBatch({ ...content, observed: [[5, 1]] }, payload, { name: 'zstd', level: 1 })).body;
+}
 
 describe('push --follow with snapshots', () => {
   it('stores each one as soon as its offset is durable', async () => {
