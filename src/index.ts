@@ -20,6 +20,7 @@ import { openStore, type StoreEnvironment } from './store/registry.ts';
 import type { Context } from './workflows/context.ts';
 
 export type { LifecyclePolicy } from './archive/lifecycle-rules.ts';
+export type { RetentionPolicy } from './archive/retention-policy.ts';
 export type { Compression } from './archive/seal.ts';
 export type { FormatName } from './journal/contract.ts';
 export type { Clock } from './kernel/clock.ts';
@@ -53,7 +54,13 @@ export {
   showLifecycle,
 } from './workflows/lifecycle.ts';
 export { type LsEntry, ls } from './workflows/ls.ts';
-export { type PushOptions, type PushResult, push } from './workflows/push.ts';
+export {
+  type PruneCounts,
+  type PruneOptions,
+  type PruneResult,
+  prune,
+} from './workflows/prune.ts';
+export { type PushOptions, type PushResult, push, type SnapshotOptions } from './workflows/push.ts';
 export {
   type RecoveryPoint,
   type RestoreOptions,

@@ -34,7 +34,7 @@ export interface RealSnapshot {
   readonly damage: 'none' | 'header' | 'hidden';
 }
 
-export const HOUR_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
 export const DAY_MS = 24 * HOUR_MS;
 const NOW_MS = 1_795_257_127_000;
 

@@ -36,7 +36,10 @@ export class PushWorld {
     return new ScriptedStore(openMemoryStore(this.namespace, this.clock));
   }
 
-  start(options: Partial<PushOptions> & { readonly journal: string | undefined }, store = this.store()): PushRun {
+  start(
+    options: Partial<PushOptions> & { readonly journal: string | undefined },
+    store = this.store(),
+  ): PushRun {
     const [stop, abort] = [new AbortController(), new AbortController()];
     const reports: Report[] = [];
     const report = (value: Report) => void reports.push(value);
