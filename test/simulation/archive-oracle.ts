@@ -89,6 +89,8 @@ export class ArchiveOracle {
   #epoch = 0;
   #archive: string | undefined;
   readonly #epochs = new Map<number, number>();
+  /** The chain at each cut, in ascending order. */
+  readonly #chains = new Map<number, string>();
 
   constructor(histories: readonly History[], violate: (what: string) => void) {
     this.#histories = histories;
@@ -108,6 +110,20 @@ export class ArchiveOracle {
     return this.#epochs.get(end);
   }
 
+  /** Where batches begin or the last one ends, ascending. */
+  get cuts(): readonly number[] {
+    return [...this.#chains.keys()];
+  }
+
+  /** The greatest cut not beyond an offset. */
+  cutBefore(at: number): number | undefined {
+    return this.cuts.findLast((cut) => cut <= at);
+  }
+
+  chainAt(cut: number): string | undefined {
+    return this.#chains.get(cut);
+  }
+
   /** A batch is stored now. */
   landed(key: string, batch: DecodedBatch): void {
     const { first, end, prev, chain, epoch, archive } = batch;
@@ -125,6 +141,7 @@ export class ArchiveOracle {
     this.#archive = archive;
     this.#epoch = epoch;
     this.#chain = chain;
+    this.#chains.set(first, prev).set(end, chain);
     this.content.append(batch.payload);
     this.#epochs.set(end, epoch);
     if (!this.#histories.some((history) => this.isBeginningOf(history))) {

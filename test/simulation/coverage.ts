@@ -92,6 +92,9 @@ function branchOfQuestion(
       const found = known.ownEpochs.has(known.epoch) ? 'own, by its read back' : 'taken by another';
       return `claim: ${isThere ? found : 'absent'}`;
     }
+    if (kind === 'SNAPSHOT') {
+      return `snapshot: ${isThere ? 'found' : 'absent'} after ${lastPut.answer.what}`;
+    }
     return isThere ? 'descriptor: by its read back' : 'descriptor: absent';
   }
   if (

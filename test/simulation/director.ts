@@ -105,7 +105,7 @@ export class Director {
 
   start(machine: Machine, settings: Partial<PusherSettings> = {}): Pusher {
     this.#pids += 1;
-    const drawn = { ...drawSettings(this.#dice), ...settings };
+    const drawn = { ...drawSettings(this.#dice, this.scene.hasSnapshots), ...settings };
     const pusher = new Pusher(this.scene, machine, drawn, this.#pids);
     this.pushers.push(pusher);
     return pusher;
@@ -140,6 +140,7 @@ export class Director {
       await this.#universe.scheduler.pause(dice.between(0, 2 * everyMs));
       if (!machine.isFrozen && !this.#quiet) {
         await this.#write(machine, dice.scaled(1, 2_000), dice.chance(0.3));
+        await this.#maybeSnapshot(machine, dice);
       }
     }
   }
@@ -188,6 +189,14 @@ export class Director {
   async #write(machine: Machine, bytes: number, leaveTorn: boolean): Promise<void> {
     if (machine.journalBytes < JOURNAL_LIMIT_BYTES) {
       await this.scene.write(machine, bytes, leaveTorn);
+    }
+  }
+
+  /** Mostly where the journal ends, before that is durable; but anywhere below is as good. */
+  async #maybeSnapshot(machine: Machine, dice: Dice): Promise<void> {
+    if (this.scene.hasSnapshots && dice.chance(0.4)) {
+      const end = machine.journalBytes;
+      await this.scene.takeSnapshot(machine, dice.chance(0.6) ? end : dice.whole(0, end));
     }
   }
 

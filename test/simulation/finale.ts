@@ -11,12 +11,16 @@ const NOTICE_LIMIT_MS = 150_000;
 /** From the last record to its durability, with a healthy store, for a writer that may have to take over. */
 const CATCH_UP_LIMIT_MS = 60_000;
 const IDLE_MS = 15_000;
+/** The snapshot directory is looked at more often. */
+const SETTLED_MS = 2_500;
 /**
  * Requests of a healthy writer: to start (with a comparison by halving), and for each batch a put and rarely a
  * look.
  */
 const START_CALLS_LIMIT = 60;
 const CALLS_PER_BATCH_LIMIT = 3;
+/** Its cut, its base with all that that builds on, the put, and `LATEST`. */
+const CALLS_PER_SNAPSHOT_LIMIT = 45;
 
 /** After the trouble: what must be true, and must come about. */
 export class Finale {
@@ -39,7 +43,7 @@ export class Finale {
     const offset = dice.chance(0.5) ? scene.place.oracle.end : dice.whole(0, scene.place.oracle.end);
     await this.#read(heir, (reader) => reader.restore({ kind: 'offset', offset }));
     await this.#read(heir, (reader) => reader.verify(dice.chance(0.2) ? 'replay' : 'data'));
-    await this.#nothingToDo(heir.process.machine);
+    await this.#nothingToDo(heir);
     if (this.#director.running.length > 0 || scene.place.inFlight > 0) {
       this.#universe.violate('something still runs at the end');
     }
@@ -100,7 +104,8 @@ export class Finale {
   async #continueWith(heir: Pusher): Promise<Pusher> {
     const { scene } = this.#director;
     const { machine } = heir.process;
-    const [callsBefore, batchesBefore] = [countCalls(heir), scene.place.oracle.batches];
+    const { place } = scene;
+    const [callsBefore, batchesBefore] = [countCalls(heir), place.oracle.batches];
     for (let records = 0; records < 3; records += 1) {
       await scene.write(machine, this.#universe.dice.scaled(1, 3_000));
       await this.#universe.scheduler.pause(1_000);
@@ -110,11 +115,27 @@ export class Finale {
       CATCH_UP_LIMIT_MS,
       () => heir.durable === scene.recordEnd(machine) && scene.place.oracle.end === heir.durable,
     );
-    const [calls, batches] = [countCalls(heir) - callsBefore, scene.place.oracle.batches - batchesBefore];
-    if (calls > START_CALLS_LIMIT + batches * CALLS_PER_BATCH_LIMIT) {
+    await this.#settles(heir);
+    const calls = countCalls(heir) - callsBefore;
+    const batches = place.oracle.batches - batchesBefore;
+    const snapshots = machine.snapshotsAt.size;
+    const limit = START_CALLS_LIMIT + batches * CALLS_PER_BATCH_LIMIT + snapshots * CALLS_PER_SNAPSHOT_LIMIT;
+    if (calls > limit) {
       this.#universe.violate(`${heir.process.name} made ${calls} requests for ${batches} batches`);
     }
     return heir;
+  }
+
+  /** Snapshots follow the journal. */
+  async #settles(heir: Pusher): Promise<void> {
+    const { scheduler } = this.#universe;
+    let [calls, sinceMs] = [heir.calls.length, scheduler.nowMs];
+    await this.#director.until(`${heir.process.name} has nothing more to put`, CATCH_UP_LIMIT_MS, () => {
+      if (heir.calls.length > calls || heir.calls.some(({ answer }) => answer === undefined)) {
+        [calls, sinceMs] = [heir.calls.length, scheduler.nowMs];
+      }
+      return scheduler.nowMs - sinceMs > SETTLED_MS;
+    });
   }
 
   async #idles(heir: Pusher): Promise<void> {
@@ -135,10 +156,18 @@ export class Finale {
   }
 
   /** A one-shot push with nothing to push writes nothing. */
-  async #nothingToDo(machine: Machine): Promise<void> {
-    const once = this.#director.start(machine, { follow: false, fileFailureRate: 0 });
+  async #nothingToDo({ process: { machine }, settings: { pushesSnapshots } }: Pusher): Promise<void> {
+    const once = this.#director.start(machine, {
+      follow: false,
+      fileFailureRate: 0,
+      pushesSnapshots,
+      journalSnapshot: false,
+    });
     await this.#director.until(`${once.process.name} has ended`, 10_000, () => !once.isRunning);
-    if (once.calls.some(({ name }) => name === 'put') || once.result?.batches !== 0) {
+    const { batches, snapshots } = once.result ?? {};
+    // A snapshot that was left out, or that seems newer here than there, is tried each time.
+    const puts = once.calls.some(({ name }) => name === 'put') && !pushesSnapshots;
+    if (puts || batches !== 0 || snapshots !== 0) {
       this.#universe.violate(`${once.process.name} writes although there is nothing to push`);
     }
   }

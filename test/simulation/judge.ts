@@ -1,8 +1,10 @@
 import { isRigError, type RigError } from '../../src/kernel/errors.ts';
+import type { WarningReport } from '../../src/kernel/report.ts';
 import type { PushResult } from '../../src/workflows/push.ts';
 import type { Process } from './process.ts';
 import type { StoreCall } from './process-store.ts';
 import type { Scene } from './scene.ts';
+import { snapshotKey } from './snapshot-oracle.ts';
 
 /** The oldest look that a writer may still rely on when it puts. */
 const LOOK_EVERY_MS = 10_000;
@@ -41,6 +43,37 @@ export function judgePut(scene: Scene, run: PushRun, { key, sentMs }: StoreCall)
   // A look that took long is judged when its answer is read, and the put follows at once.
   if (isOld && !run.calls.some(({ name: call, answer }) => call !== 'put' && answer?.atMs === sentMs)) {
     universe.violate(`${name}, epoch ${epoch}, puts ${key}, long overtaken by epoch ${successor.epoch}`);
+  }
+}
+
+/** Before each attempt to put a snapshot its writer looks whether it is still the one. */
+export function judgeSnapshotPut({ process, calls }: PushRun, { key }: StoreCall): void {
+  const puts = calls.filter(({ name, key: put }) => name === 'put' && /^(SNAPSHOT|WRITER)\//.test(put));
+  const before = calls.indexOf(puts.at(-2) ?? puts[0] ?? (calls[0] as StoreCall));
+  const looks = calls
+    .slice(before)
+    .some(({ name, key: asked }) => name === 'get' && asked.startsWith('WRITER/'));
+  if (!looks) {
+    process.universe.violate(`${process.name} puts ${key} without a look`);
+  }
+}
+
+/** What it warns of is so. */
+export function isWarningJustified(scene: Scene, run: PushRun, { code, details }: WarningReport): boolean {
+  const { faults, fileFaults, corruptions } = run.process;
+  switch (code) {
+    case 'snapshot-ahead':
+      return !run.follow;
+    case 'snapshot-differs':
+      return isTaken(scene, details, 'journal');
+    case 'snapshots-unreadable':
+      return fileFaults > 0;
+    case 'expire-failed':
+      return faults > 0;
+    case 'object-damaged':
+      return corruptions > 0;
+    default:
+      return false;
   }
 }
 
@@ -104,11 +137,19 @@ function isJustified(scene: Scene, run: PushRun, error: RigError): boolean {
       return corruptions > 0;
     case 'RIG_LOCAL_IO':
       return fileFaults > 0;
+    case 'RIG_OBJECT_EXISTS':
+      return isTaken(scene, error.details, 'state');
     case 'RIG_INTERRUPTED':
       return run.stopAsked;
     default:
       return false;
   }
+}
+
+/** Of an offset there is one snapshot: of the state or of the journal. */
+function isTaken(scene: Scene, details: WarningReport['details'], by: 'state' | 'journal'): boolean {
+  const { landed } = scene.place.snapshots;
+  return landed.get(snapshotKey(Number(details?.['at'])))?.of === by;
 }
 
 /**
@@ -147,6 +188,12 @@ function isElsewhere(scene: Scene, run: PushRun, { code, details }: RigError): b
     return false;
   }
   const actual = oracle.commonEnd(machine.history, localEnd);
+  if (scene.hasSnapshots) {
+    // Only what lies above the newest snapshot's cut is compared at first: they may differ below it already.
+    return (
+      actual <= commonEnd && (actual < Math.min(oracle.end, machine.journalBytes) || oracle.end > localEnd)
+    );
+  }
   return code === 'RIG_DIVERGED'
     ? commonEnd === actual && commonEnd < Math.min(oracle.end, machine.journalBytes)
     : commonEnd === localEnd && actual === localEnd && oracle.end > localEnd;

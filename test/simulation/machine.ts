@@ -6,6 +6,8 @@ import type { Universe } from './universe.ts';
 
 /** Where every machine keeps its journal. */
 export const JOURNAL = '/journal';
+/** Where its application puts snapshots of its state. */
+export const SNAPSHOTS = '/snapshots';
 
 /** A wait of something that runs on a machine. */
 interface Wait {
@@ -26,6 +28,8 @@ export class Machine {
   journalBytes = 0;
   /** What its pushers have sent: so much of the journal must survive a power loss. */
   sentEnd = 0;
+  /** At which offsets its application has taken snapshots. */
+  readonly snapshotsAt = new Set<number>();
   /** Does the application sync what it writes? */
   syncs = true;
   /** Does its application repeat what another one writes, rather than write its own? */

@@ -2,9 +2,14 @@ import type { Claim } from '../../src/archive/claim.ts';
 import { isRigError } from '../../src/kernel/errors.ts';
 import { bodyOf } from '../../src/store/body.ts';
 import type { PutOptions, Store } from '../../src/store/contract.ts';
-import { createMemoryNamespace, openMemoryStore } from '../../src/store/drivers/memory.ts';
+import {
+  createMemoryNamespace,
+  type MemoryNamespace,
+  openMemoryStore,
+} from '../../src/store/drivers/memory.ts';
 import { ArchiveOracle, decodeBatch, type History } from './archive-oracle.ts';
 import type { Timer } from './scheduler.ts';
+import { SnapshotOracle, snapshotKey } from './snapshot-oracle.ts';
 import type { Universe } from './universe.ts';
 
 export type Landed = 'stored' | 'exists';
@@ -22,9 +27,11 @@ export class Place {
   /** For looking at, and for reading without delays. */
   readonly store: Store;
   readonly oracle: ArchiveOracle;
+  readonly snapshots: SnapshotOracle;
   /** Do its answers say what time it is? */
   readonly tellsTime: boolean;
   readonly #universe: Universe;
+  readonly #namespace: MemoryNamespace = createMemoryNamespace();
   readonly #onClaim: (claim: Claim) => void;
   readonly #flights = new Set<Flight>();
 
@@ -37,9 +44,14 @@ export class Place {
       monotonicMs: () => universe.scheduler.nowMs,
       sleep: (durationMs: number) => universe.scheduler.pause(durationMs),
     };
-    this.store = openMemoryStore(createMemoryNamespace(), clock);
+    this.store = openMemoryStore(this.#namespace, clock);
     this.oracle = new ArchiveOracle(histories, (what) => universe.violate(what));
+    this.snapshots = new SnapshotOracle(this.oracle, (what) => universe.violate(what));
     universe.onLeap(() => this.#hurry());
+  }
+
+  has(key: string): boolean {
+    return this.#namespace.objects.has(key);
   }
 
   /** How many puts are on their way. */
@@ -73,15 +85,32 @@ export class Place {
       throw error;
     }
     universe.note(`place: ${key} stored`);
-    if (condition === 'any') {
+    if (key === 'LATEST') {
+      this.#judgeLatest(Buffer.from(bytes).toString());
+    } else if (condition === 'any') {
       universe.violate(`${key} was put without a condition`);
     }
     if (key.startsWith('LOG/')) {
       this.oracle.landed(key, decodeBatch(bytes));
+    } else if (key.startsWith('SNAPSHOT/')) {
+      this.#landedSnapshot(key, bytes);
     } else if (key.startsWith('WRITER/')) {
       this.#onClaim(JSON.parse(Buffer.from(bytes).toString()) as Claim);
     }
     return 'stored';
+  }
+
+  #landedSnapshot(key: string, bytes: Uint8Array): void {
+    const { of, base, pieces } = this.snapshots.land(key, bytes, (other) => this.has(other));
+    const how = base === undefined ? 'full' : 'as an increment';
+    this.#universe.count(`snapshot of the ${of}: stored ${pieces === undefined ? 'without its base' : how}`);
+  }
+
+  /** Who puts it has seen the snapshot; that it may be gone by now, the next one mends. */
+  #judgeLatest(text: string): void {
+    if (!this.snapshots.landed.has(snapshotKey(Number.parseInt(text, 16)))) {
+      this.#universe.violate(`LATEST says ${JSON.stringify(text)}, and there was never such a snapshot`);
+    }
   }
 
   /** The calendar went on: what was due by now lands now, the rest is so much nearer. */

@@ -134,7 +134,7 @@ export class ProcessStore implements Store {
       this.#process.universe.count(`put of one that was killed: ${landed}`);
     }
     await this.#receive(fault === 'exists' ? undefined : fault, key, { signal });
-    if (landed === 'exists' || fault === 'exists') {
+    if (landed === 'exists' || (fault === 'exists' && condition === 'absent')) {
       throw new RigError('RIG_OBJECT_EXISTS', `${key} exists already`, { details: { object: key } });
     }
     return this.#storeTime();
@@ -184,8 +184,9 @@ export class ProcessStore implements Store {
     { signal }: CallOptions,
   ): AsyncIterable<Uint8Array> {
     const { dice } = this.#process;
-    // Nothing but batches can tell that a byte of them is another one.
-    const strikes = fault === 'cut' || fault === 'short' || (fault === 'corrupt' && key.startsWith('LOG/'));
+    // Nothing but batches and snapshots can tell that a byte of them is another one.
+    const strikes =
+      fault === 'cut' || fault === 'short' || (fault === 'corrupt' && /^(LOG|SNAPSHOT)\//.test(key));
     let untilStrike = strikes ? dice.whole(0, Math.max(0, sizeBytes - 1)) : Number.POSITIVE_INFINITY;
     for await (const piece of pieces(body, dice)) {
       await this.#process.pass(dice.between(0, 2), signal);

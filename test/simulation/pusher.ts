@@ -3,11 +3,19 @@ import { isRigError, RigError } from '../../src/kernel/errors.ts';
 import { nodeFileTree } from '../../src/kernel/file-tree.ts';
 import type { Report } from '../../src/kernel/report.ts';
 import { retry } from '../../src/store/layers/retry.ts';
-import { type PushResult, push } from '../../src/workflows/push.ts';
+import { type PushResult, push, type SnapshotOptions } from '../../src/workflows/push.ts';
 import { decodeBatch } from './archive-oracle.ts';
 import type { Dice } from './dice.ts';
-import { judgeDone, judgeFailed, judgeOnePut, judgePut, type PushRun } from './judge.ts';
-import { JOURNAL, type Machine } from './machine.ts';
+import {
+  isWarningJustified,
+  judgeDone,
+  judgeFailed,
+  judgeOnePut,
+  judgePut,
+  judgeSnapshotPut,
+  type PushRun,
+} from './judge.ts';
+import { JOURNAL, type Machine, SNAPSHOTS } from './machine.ts';
 import { Process } from './process.ts';
 import { filesOf } from './process-files.ts';
 import { ProcessStore, type StoreCall } from './process-store.ts';
@@ -22,15 +30,24 @@ export interface PusherSettings {
   readonly intervalMs: number;
   readonly compression: Compression;
   readonly fileFailureRate: number;
+  readonly pushesSnapshots: boolean;
+  /** Of the application's snapshots, how many stay on the machine; undefined: all. */
+  readonly pruneLocal: number | undefined;
+  readonly journalSnapshot: boolean;
+  readonly fullRatio: number;
 }
 
-export function drawSettings(dice: Dice): PusherSettings {
+export function drawSettings(dice: Dice, hasSnapshots: boolean): PusherSettings {
   return {
     follow: dice.chance(0.65),
     batchBytes: dice.chance(0.2) ? undefined : Math.floor(dice.scaled(300, 8_000)),
     intervalMs: dice.chance(0.3) ? 0 : dice.scaled(20, 3_000),
     compression: dice.chance(0.8) ? { name: 'zstd', level: 1 } : { name: 'gzip', level: 1 },
     fileFailureRate: dice.chance(0.05) ? 0.005 : 0,
+    pushesSnapshots: hasSnapshots && dice.chance(0.85),
+    pruneLocal: dice.chance(0.7) ? undefined : dice.whole(1, 3),
+    journalSnapshot: hasSnapshots && dice.chance(0.4),
+    fullRatio: dice.pick([0, 0.5, 0.5, 4]),
   };
 }
 
@@ -103,9 +120,7 @@ export class Pusher implements PushRun {
           pid: process.pid,
           deadlineMs: ONE_SHOT_DEADLINE_MS,
           unsafeNoFencing: false,
-          snapshots: undefined,
-          journalSnapshot: false,
-          fullRatio: 0.5,
+          snapshots: this.#snapshots(),
         },
       );
       this.result = result;
@@ -119,12 +134,22 @@ export class Pusher implements PushRun {
     }
   }
 
+  #snapshots(): SnapshotOptions | undefined {
+    const { pushesSnapshots, pruneLocal } = this.settings;
+    return pushesSnapshots
+      ? { directory: SNAPSHOTS, names: undefined, pruneLocal, expire: undefined }
+      : undefined;
+  }
+
   #judgeReport(value: Report): void {
     const { universe, machine } = this.process;
     if (value.type === 'note') {
       universe.count(`note: ${value.code}`);
     } else if (value.type === 'warning') {
-      universe.violate(`${this.process.name} warns: ${value.message}`);
+      universe.count(`warning: ${value.code}`);
+      if (!isWarningJustified(this.#scene, this, value)) {
+        universe.violate(`${this.process.name} warns: ${value.message}`);
+      }
     } else if (value.type === 'durable') {
       this.process.note(`durable ${value.durable}`);
       this.#countMove(value.durable);
@@ -156,6 +181,8 @@ export class Pusher implements PushRun {
       machine.sentEnd = Math.max(machine.sentEnd, decodeBatch(call.bytes).end);
       judgeOnePut(this);
       judgePut(this.#scene, this, call);
+    } else if (call.name === 'put' && call.key.startsWith('SNAPSHOT/')) {
+      judgeSnapshotPut(this, call);
     }
   }
 }

@@ -1,7 +1,8 @@
 import type { Claim, WriterMode } from '../../src/archive/claim.ts';
 import { History } from './archive-oracle.ts';
-import { JOURNAL, Machine } from './machine.ts';
+import { JOURNAL, Machine, SNAPSHOTS } from './machine.ts';
 import { Place } from './place.ts';
+import { stateAt } from './snapshot-oracle.ts';
 import type { Universe } from './universe.ts';
 import { Forecast } from './weather.ts';
 
@@ -23,12 +24,15 @@ export class Scene {
   /** In the order of their landing. */
   readonly claims: LandedClaim[] = [];
   readonly format: 'bytes' | 'lines';
+  /** Are there snapshots, and who removes what they supersede? Not always: most seeds shall be quick. */
+  readonly hasSnapshots: boolean;
   readonly #histories: History[] = [];
 
   constructor(universe: Universe) {
     this.universe = universe;
     this.place = new Place(universe, this.#histories, (claim) => this.#noteClaim(claim));
     this.format = universe.dice.chance(0.3) ? 'lines' : 'bytes';
+    this.hasSnapshots = universe.dice.chance(0.4);
   }
 
   /** A machine whose journal starts as this; left out: another journal, empty. */
@@ -36,6 +40,7 @@ export class Scene {
     const machine = new Machine(this.universe, host, history ?? this.#newHistory(Buffer.alloc(0)));
     machine.fileSystem.append(JOURNAL, machine.history.bytes(0, journalBytes));
     machine.journalBytes = journalBytes;
+    await machine.fileSystem.makeDirectory(SNAPSHOTS, 0o755);
     await syncJournal(machine);
     await machine.fileSystem.syncDirectory('/');
     this.machines.push(machine);
@@ -73,6 +78,28 @@ export class Scene {
   async writeOn(machine: Machine): Promise<void> {
     const missing = machine.isReplica ? machine.history.lengthBytes - machine.journalBytes : 0;
     await this.write(machine, Math.max(missing, 20));
+  }
+
+  /**
+   * Its application puts the state that it had at `at` into the snapshot directory, as it should: what leads there is
+   * synced first, and the snapshot gets its name when it is complete and synced too.
+   */
+  async takeSnapshot(machine: Machine, at: number): Promise<void> {
+    const { fileSystem, history, host } = machine;
+    if (machine.snapshotsAt.has(at)) {
+      return;
+    }
+    machine.snapshotsAt.add(at);
+    await syncJournal(machine);
+    const name = this.universe.dice.pick([`${at}`, `0x${at.toString(16)}`]);
+    const temporary = `${SNAPSHOTS}/.new`;
+    const handle = await fileSystem.createNew(temporary, 0o600);
+    await handle.write(stateAt(history, at), 0);
+    await handle.sync();
+    await handle.close();
+    await fileSystem.rename(temporary, `${SNAPSHOTS}/${name}`);
+    await fileSystem.syncDirectory(SNAPSHOTS);
+    this.universe.note(`${host}: snapshot ${name} of ${at}, the journal has ${machine.journalBytes} bytes`);
   }
 
   /** The machine loses its power and comes back with what its disk has; what was not synced may be gone. */
