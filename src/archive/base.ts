@@ -4,9 +4,9 @@ import type { Catalog, ListedBatch } from './catalog.ts';
 import { countBelow } from './plan-restore.ts';
 
 /**
- * Which batch of a listing begins at the newest snapshot's cut, 0 without a snapshot: a cut is the start of a batch, and
- * a snapshot's is the greatest one not beyond it. From there on a healthy archive has no holes; below, a prune may have
- * left some, and a writer that slept through it a stray.
+ * Which batch of a listing begins at the newest snapshot's cut, 0 without a snapshot: a cut is the start of a batch,
+ * and a snapshot's is the greatest one not beyond it. From there on a healthy archive has no holes; below, a prune
+ * may have left some, and a writer that slept through it a stray.
  */
 export function baseIndex({ batches, snapshots }: Catalog): number {
   const newest = snapshots.at(-1);
@@ -17,7 +17,8 @@ export function baseIndex({ batches, snapshots }: Catalog): number {
 const LINKED_LIMIT = 16;
 
 /**
- * The batches below `first`, the last one first, as long as each links to the one after it, and not many. May be repeated.
+ * The batches below `first`, the last one first, as long as each links to the one after it, and not many. May be
+ * repeated.
  */
 export async function* linkedBelow(
   store: Store,

@@ -7,8 +7,8 @@ import { LATEST_KEY, meaningOf, SNAPSHOT_PREFIX } from './layout.ts';
 const LATEST_LIMIT_BYTES = 1_024;
 
 /**
- * Makes `LATEST` name the newest snapshot that is listed. True: it did not before. Does nothing when there is no snapshot.
- * May be repeated.
+ * Makes `LATEST` name the newest snapshot that is listed. True: it did not before. Does nothing when there is no
+ * snapshot. May be repeated.
  */
 export async function publishLatest(store: Store, options: CallOptions): Promise<boolean> {
   let newest: Offset | undefined;

@@ -22,8 +22,8 @@ export type FoundBase =
   | { readonly base: undefined; readonly why: string };
 
 /**
- * Finds the base of a new snapshot of the archive `archive`: reads the headers from the newest snapshot back to the last
- * full one of its kind, no more, and then makes sure of the chosen one's whole chain. May be repeated.
+ * Finds the base of a new snapshot of the archive `archive`: reads the headers from the newest snapshot back to the
+ * last full one of its kind, no more, and then makes sure of the chosen one's whole chain. May be repeated.
  */
 export async function findBase(
   store: Store,

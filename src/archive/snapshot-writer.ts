@@ -84,8 +84,8 @@ export class SnapshotWriter {
   }
 
   /**
-   * Some servers honour create-only puts but not for multipart uploads. A snapshot of an offset is the same whoever puts
-   * it, and only a writer that has looked does: so there it is enough to see that nothing is there.
+   * Some servers honour create-only puts but not for multipart uploads. A snapshot of an offset is the same whoever
+   * puts it, and only a writer that has looked does: so there it is enough to see that nothing is there.
    */
   async #createUnguarded(key: string, sealed: SealedSnapshot, signal: AbortSignal): Promise<void> {
     if ((await this.#store.head(key, { signal })) !== undefined) {

@@ -51,8 +51,8 @@ export class LocalSnapshots {
   }
 
   /**
-   * To be called once when the archive's snapshots are known. What is archived already is taken for the same, unless its
-   * size or its age say that it was changed since.
+   * To be called once when the archive's snapshots are known. What is archived already is taken for the same, unless
+   * its size or its age say that it was changed since.
    */
   async compareWith(archived: readonly { readonly at: Offset }[]): Promise<void> {
     const there = new Set(archived.map(({ at }) => at));

@@ -11,9 +11,9 @@ const TAGS_LIMIT = 10;
 const LEAST_NEIGHBOURS = 16;
 
 /**
- * Marks objects for the lifecycle rules, and takes marks back. Batches are marked upwards and unmarked downwards, so that
- * marks always reach from the lowest batch to some other, wherever it is interrupted: their end says where they are, and
- * a run need not ask about each of a hundred thousand batches again.
+ * Marks objects for the lifecycle rules, and takes marks back. Batches are marked upwards and unmarked downwards, so
+ * that marks always reach from the lowest batch to some other, wherever it is interrupted: their end says where they
+ * are, and a run need not ask about each of a hundred thousand batches again.
  */
 export class Marker {
   readonly #context: Context;
@@ -26,7 +26,9 @@ export class Marker {
     this.#neighbours = Math.max(LEAST_NEIGHBOURS, context.store.capabilities.parallelCalls);
   }
 
-  /** Marks these, which are in ascending order when they are batches. Keeps the tags that others gave. May be repeated. */
+  /**
+   * Marks these, which are in ascending order when they are batches. Keeps the tags that others gave. May be repeated.
+   */
   async mark(keys: readonly string[]): Promise<void> {
     const last = keys.slice(-this.#neighbours);
     if ((await this.#marked(last)).length < last.length) {

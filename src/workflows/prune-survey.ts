@@ -29,8 +29,8 @@ export interface PruneSurvey {
 }
 
 /**
- * Looks at the archive and plans. What promises would rest on is looked at closely first, and the plan is made again when
- * it is not what it seemed.
+ * Looks at the archive and plans. What promises would rest on is looked at closely first, and the plan is made again
+ * when it is not what it seemed.
  * @throws RigError RIG_USAGE for a policy that cannot be meant; RIG_VERSION_UNKNOWN when there is something that this
  *   version cannot judge; RIG_OBJECT_NOT_FOUND when a listed object is gone: to be repeated.
  */

@@ -54,9 +54,9 @@ const PLANS_LIMIT = 10;
 const GROUP_KEYS = 1_000;
 
 /**
- * Removes what no promised restore needs, or marks it for the lifecycle rules. It is no writer and claims nothing, so that
- * it stops nobody. When it is interrupted at any place everything promised can be restored, and the next run goes on.
- * May be repeated.
+ * Removes what no promised restore needs, or marks it for the lifecycle rules. It is no writer and claims nothing, so
+ * that it stops nobody. When it is interrupted at any place everything promised can be restored, and the next run
+ * goes on. May be repeated.
  * @throws RigError RIG_USAGE for a policy that cannot be meant; RIG_STORE_UNSUPPORTED when objects have no tags here;
  *   RIG_ARCHIVE_NOT_FOUND, RIG_DESCRIPTOR_LOST; RIG_VERSION_UNKNOWN when a later version wrote something
  */
@@ -177,8 +177,8 @@ class Pruning {
   }
 
   /**
-   * Is everything that promises rest on there, as it was? The rest of a plan holds whatever else has been added, but for a
-   * snapshot in between: it may be an increment on one that is about to go.
+   * Is everything that promises rest on there, as it was? The rest of a plan holds whatever else has been added, but
+   * for a snapshot in between: it may be an increment on one that is about to go.
    */
   async #needSame({ catalog, plan, neededBatches }: PruneSurvey): Promise<void> {
     const { store, stop: signal } = this.#context;
@@ -229,7 +229,9 @@ class Pruning {
     this.#context.report({
       type: 'warning',
       code: 'loses-beginning',
-      message: `no snapshot has the journal's beginning, which is not kept: the archive ${when} the state back and not the journal`,
+      message:
+        "no snapshot has the journal's beginning, which is not kept: " +
+        `the archive ${when} the state back and not the journal`,
       hint: 'to keep the journal too, make a snapshot of it with "rigctl snapshot --now" before pruning',
     });
   }

@@ -30,8 +30,8 @@ const START_AGAIN_LIMIT_MS = 10_000;
 
 /**
  * Uploads a journal and the snapshots of a directory: once up to the journal's present end, or following them until
- * `context.stop`. When stopped, it finishes what is in flight and returns what it did. May be repeated at any time: what is
- * stored already is recognised.
+ * `context.stop`. When stopped, it finishes what is in flight and returns what it did. May be repeated at any time:
+ * what is stored already is recognised.
  *
  * @throws RigError RIG_LOCAL_IO, RIG_JOURNAL_TRUNCATED, RIG_CONFIG_INVALID, RIG_FENCED, RIG_DIVERGED, RIG_LOCAL_BEHIND,
  *   RIG_RECORD_MALFORMED, RIG_STORE_UNSUPPORTED and what the store throws; what was reported durable stays so

@@ -18,7 +18,8 @@ export interface RecordEnds {
 
 /**
  * Finds the record ends next to `offset`, which is not beyond the archive's end. Reads at most one batch, none when the
- * offset is a cut or the format cuts anywhere; where that is damaged or gone, an image of the journal from its beginning.
+ * offset is a cut or the format cuts anywhere; where that is damaged or gone, an image of the journal from its
+ * beginning.
  * @throws RigError RIG_CHAIN_GAP when nothing holds the offset, and as {@link fetchBatch} does.
  */
 export async function findRecordEnds(

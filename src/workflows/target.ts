@@ -32,8 +32,8 @@ export interface TargetPlace {
 }
 
 /**
- * Looks whether a restore may write to `path`, and replace what is there if it is one of these kinds. Writes nothing; may
- * be repeated.
+ * Looks whether a restore may write to `path`, and replace what is there if it is one of these kinds. Writes nothing;
+ * may be repeated.
  * @throws RigError RIG_TARGET_EXISTS, or RIG_LOCAL_IO when its directory is missing or cannot be looked at.
  */
 export async function checkTarget(

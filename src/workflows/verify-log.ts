@@ -125,8 +125,8 @@ export function judgeEnd(
 }
 
 /**
- * Warns of what can no longer be restored between what can. That an archive begins with a snapshot's cut is what a prune
- * leaves, and no news.
+ * Warns of what can no longer be restored between what can. That an archive begins with a snapshot's cut is what a
+ * prune leaves, and no news.
  */
 export function warnOfHoles({ catalog }: LogTask, { reaches }: LogResult, report: VerifyReport): void {
   const first = catalog.batches[0]?.first ?? Number.POSITIVE_INFINITY;

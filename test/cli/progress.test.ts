@@ -185,7 +185,9 @@ describe('quiet and verbose', () => {
   it('--verbose tells the calls to the store', async () => {
     const world = await worldWithArchive();
     await world.run('status', '--verbose');
-    expect(world.stderr.lines.at(-1)).toMatch(/^note: calls to the store: get \d+ \(.*\), list \d+$/);
+    expect(world.stderr.lines.at(-1)).toMatch(
+      /^note: calls to the store: get \d+ \(.*\), list \d+, lifecycle 1$/,
+    );
   });
 });
 

@@ -23,8 +23,8 @@ export function startMoves(model: Model, state: State): Move[] {
 }
 
 /**
- * The store carries out what was asked, in any order, and its answer is heard. Of a batch that is stored it may be heard
- * much later, which matters: it is judged then. A loss of the answer to anything else is a fault of its own.
+ * The store carries out what was asked, in any order, and its answer is heard. Of a batch that is stored it may be
+ * heard much later, which matters: it is judged then. A loss of the answer to anything else is a fault of its own.
  */
 export function storeMoves(model: Model, state: State): Move[] {
   const { store, left } = state;

@@ -20,8 +20,8 @@ import { started, writerMoves } from './writer.ts';
 const MOVES_LIMIT = 100;
 
 /**
- * Stops all processes but one, in any state, and lets that one go on; when it does not run, or is rightly told of a newer
- * writer, it is started again. In every order in which late puts may land it must be done, or rightly be told
+ * Stops all processes but one, in any state, and lets that one go on; when it does not run, or is rightly told of a
+ * newer writer, it is started again. In every order in which late puts may land it must be done, or rightly be told
  * that the archive holds other or more bytes than its journal. As these are the beginning of somebody's journal, one
  * process at least can be done.
  */

@@ -57,7 +57,8 @@ export class Starting {
   }
 
   /**
-   * Step 4: the same put again must be refused, unless the claim was pruned, which only a newer one allows. Then step 6.
+   * Step 4: the same put again must be refused, unless the claim was pruned, which only a newer one allows. Then step
+   * 6.
    */
   probe(): Move {
     const { store } = this.#standing.state;

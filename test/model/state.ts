@@ -43,7 +43,9 @@ export interface Process {
   readonly intent: Intent | null;
   /** The full look before this put found that the process had been away: another one is due after it. */
   readonly wasAway: boolean;
-  /** An hour or more has passed since the last stored put or full look was sent; since the put was; since the look was. */
+  /**
+   * An hour or more has passed since the last stored put or full look was sent; since the put was; since the look was.
+   */
   readonly anchorIsOld: boolean;
   readonly putIsOld: boolean;
   readonly lookIsOld: boolean;

@@ -71,7 +71,8 @@ describe('prune', () => {
     const reasons = Object.fromEntries(verdicts.map(({ key, keep, reason }) => [key, `${keep}: ${reason}`]));
     expect(reasons).toMatchObject({
       [batchKey(0)]:
-        'false: it lies below 50 (0x32), from where the snapshot at 55 (0x37), which is 3d 0h old, goes on; no kept point needs it',
+        'false: it lies below 50 (0x32), from where the snapshot at 55 (0x37), which is 3d 0h old, goes on; ' +
+        'no kept point needs it',
       [batchKey(50)]:
         'true: the snapshot at 55 (0x37), which is 3d 0h old, goes on with it, and the policy keeps the last 2',
       [snapshotKey(15)]:
@@ -169,7 +170,7 @@ describe('prune', () => {
 });
 
 describe('whatever happens meanwhile', () => {
-  it('a crash at any deletion leaves all promises kept, and the next run ends where an undisturbed one does', async () => {
+  it('a crash at any deletion keeps all promises, and the next run ends where an undisturbed one does', async () => {
     for (let survived = 0; survived <= 8; survived += 1) {
       const archive = await retentionArchive(SNAPSHOTS);
       const store = new ScriptedStore(archive.store);

@@ -17,8 +17,8 @@ export const pruneCommand: CommandDefinition = {
   description:
     'Removes batches, snapshots and old writers that are needed neither for what the options keep nor for what is ' +
     'always kept: the newest snapshot and all that follows it, what was superseded less than a day ago, and all of ' +
-    'it while there is no snapshot. Says what would be removed, and why; removes it with --yes. It stops no push, and ' +
-    'may be run again at any time.',
+    'it while there is no snapshot. Says what would be removed, and why; removes it with --yes. It stops no push, ' +
+    'and may be run again at any time.',
   examples: [
     'rigctl prune --keep-within 30d --archive s3://backups/app',
     'rigctl prune --keep-last 3 --keep-daily 7 --keep-monthly 12 --yes',

@@ -9,7 +9,9 @@ export function compressionOption(): Option {
     .default(parseCompression('zstd'), 'zstd');
 }
 
-/** When a snapshot is stored whole instead of as an increment. Without a default: it can be told whether it is given. */
+/**
+ * When a snapshot is stored whole instead of as an increment. Without a default: it can be told whether it is given.
+ */
 export function fullRatioOption(): Option {
   return new Option(
     '--full-ratio <ratio>',

@@ -7,7 +7,10 @@ import { counted } from './text.ts';
 /** More than these nobody reads one by one. */
 const LINES_LIMIT = 40;
 
-/** What goes, for people: each object while they are few, then each reason once. Its size does not grow with the archive. */
+/**
+ * What goes, for people: each object while they are few, then each reason once. Its size does not grow with the
+ * archive.
+ */
 export class VerdictSummary {
   readonly #first: Verdict[] = [];
   readonly #byReason = new Map<string, ReasonSummary>();
