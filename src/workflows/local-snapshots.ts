@@ -1,5 +1,7 @@
+import type { ListedSnapshot } from '../archive/catalog.ts';
 import { snapshotKey } from '../archive/layout.ts';
 import { readSnapshotHead } from '../archive/snapshot-object.ts';
+import { SnapshotShelf } from '../archive/snapshot-shelf.ts';
 import { type LocalSnapshot, listSnapshots, type SnapshotNames } from '../journal/snapshots/directory.ts';
 import { parseTime } from '../kernel/clock.ts';
 import { isRigError, type RigError } from '../kernel/errors.ts';
@@ -34,7 +36,7 @@ export class LocalSnapshots {
   readonly #problems = new Map<Offset, Problem>();
   readonly #ignored = new Set<string>();
   /** What was here at first, is not in the archive, and is older than what is: a prune may have removed it there. */
-  #outdated: ReadonlySet<Offset> | undefined;
+  #outdated: Set<Offset> | undefined;
 
   constructor(context: Context, options: LocalSnapshotsOptions) {
     this.#context = context;
@@ -54,11 +56,17 @@ export class LocalSnapshots {
    * To be called once when the archive's snapshots are known. What is archived already is taken for the same, unless
    * its size or its age say that it was changed since.
    */
-  async compareWith(archived: readonly { readonly at: Offset }[]): Promise<void> {
+  async compareWith(archive: string, archived: readonly ListedSnapshot[]): Promise<void> {
     const there = new Set(archived.map(({ at }) => at));
-    const newest = archived.at(-1)?.at ?? 0;
     const local = await this.#list();
-    this.#outdated ??= new Set(local.map(({ at }) => at).filter((at) => at < newest && !there.has(at)));
+    if (this.#outdated === undefined) {
+      this.#outdated = new Set();
+      await this.#findOutdated(
+        archive,
+        archived,
+        local.filter(({ at }) => !there.has(at)),
+      );
+    }
     for (const snapshot of local) {
       if (there.has(snapshot.at) && !(await this.#seemsChanged(snapshot))) {
         this.#archived.add(snapshot.at);
@@ -98,7 +106,7 @@ export class LocalSnapshots {
           'find out which one is right, and give the other another offset',
         );
       } else {
-        this.#outdated = new Set([...(this.#outdated ?? []), at]);
+        this.#leaveAlone(snapshot);
       }
     } catch (error) {
       if (!isRigError(error, 'RIG_INCOMPLETE')) {
@@ -150,6 +158,39 @@ export class LocalSnapshots {
       });
     }
     return snapshots;
+  }
+
+  /** What is older than the newest state in the archive may have been pruned there: it is not put again. */
+  async #findOutdated(
+    archive: string,
+    archived: readonly ListedSnapshot[],
+    local: readonly LocalSnapshot[],
+  ): Promise<void> {
+    const { store, stop: signal } = this.#context;
+    if (local.every(({ at }) => at > (archived.at(-1)?.at ?? 0))) {
+      return;
+    }
+    for await (const { at, of } of new SnapshotShelf(store, archive, archived, { signal }).downFrom(
+      Number.MAX_SAFE_INTEGER,
+    )) {
+      if (of === 'state') {
+        for (const snapshot of local.filter((candidate) => candidate.at < at)) {
+          this.#leaveAlone(snapshot);
+        }
+        return;
+      }
+    }
+  }
+
+  #leaveAlone({ at, path }: LocalSnapshot): void {
+    this.#outdated?.add(at);
+    this.#context.report({
+      type: 'warning',
+      code: 'snapshot-outdated',
+      message: `${path} is left alone: it is not in the archive, which has a newer one and may have pruned it`,
+      hint: 'remove it here when it is not needed any more',
+      details: { at },
+    });
   }
 
   /** Of a file the length tells, of both the time of the last change; only a closer look is certain. */

@@ -55,7 +55,7 @@ export class PushRun {
     const { follow, unsafeNoFencing } = this.#options;
     const descriptor = await this.#openArchive();
     const survey = await this.#survey(descriptor);
-    await local?.compareWith(survey.catalog.snapshots);
+    await local?.compareWith(descriptor.id, survey.catalog.snapshots);
     if (follow || (await this.#hasWork(survey))) {
       const { store, report, stop: signal } = this.#context;
       const writer = await startWriter(survey, {

@@ -83,12 +83,17 @@ function sourcesText(plan: RestorePlan, snapshotCount: number, batchCount: numbe
   return `the snapshot at ${showOffset(base)}${more} and ${batches}`;
 }
 
-export function reportNewLineage({ report }: Context, { end }: Overview, { offset }: RestorePlan): void {
+export function reportNewLineage(
+  { report }: Context,
+  { end }: Overview,
+  { offset, state }: RestorePlan,
+): void {
+  const what = state === undefined ? 'the journal' : 'the state';
   report({
     type: 'note',
     code: 'new-lineage',
     message:
-      `this is the journal at offset ${showOffset(offset)}, not the latest, ${showOffset(end)}: ` +
+      `this is ${what} at offset ${showOffset(offset)}, not the latest, ${showOffset(end)}: ` +
       'writing on makes another lineage, which must be pushed to another archive',
     details: { offset, latest: end },
   });

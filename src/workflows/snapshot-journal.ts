@@ -15,7 +15,7 @@ import type { MadeSnapshot, SnapshotMaker } from './make-snapshot.ts';
 /**
  * Makes a snapshot of the journal itself at `end`, the end of the chain, so that many small batches become one object:
  * every offset below it can be restored from it and what it builds on. Undefined: the journal is empty.
- * @throws RigError RIG_OBJECT_EXISTS when a snapshot of something else is there at this offset; RIG_DIVERGED when the
+ * @throws RigError RIG_INCOMPLETE when a snapshot of something else is there at this offset; RIG_DIVERGED when the
  *   journal's bytes are not the archive's; and as {@link SnapshotMaker.make}
  */
 export async function snapshotJournal(
@@ -73,10 +73,10 @@ async function firstCut(
 
 function takenByAnother(at: Offset): RigError {
   return new RigError(
-    'RIG_OBJECT_EXISTS',
-    `${snapshotKey(at)} exists and is not of the journal, so that there can be none at offset ${showOffset(at)}`,
+    'RIG_INCOMPLETE',
+    `there is a snapshot of the state at offset ${showOffset(at)}, the end of the journal: it takes the name`,
     {
-      hint: 'make the snapshot when the journal has grown',
+      hint: 'the journal is pushed; make the snapshot of it when it has grown',
       details: { at, object: snapshotKey(at) },
     },
   );

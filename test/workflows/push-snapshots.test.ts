@@ -169,8 +169,18 @@ describe('push with snapshots', () => {
     await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
     await world.store().delete(['SNAPSHOT/000000000000000a']);
     world.fileSystem.append(JOURNAL, 'y');
-    expect(await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS })).toMatchObject({ snapshots: 0 });
+    const run = world.start({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    expect(await world.clock.runUntil(run.ended)).toMatchObject({ snapshots: 0 });
+    expect(run.reports).toContainEqual(expect.objectContaining({ code: 'snapshot-outdated' }));
     expect(await world.keys()).not.toContain('SNAPSHOT/000000000000000a');
+  });
+
+  it('stores a state although a newer snapshot of the journal is there', async () => {
+    const world = await worldWith(100);
+    await world.once({ journal: JOURNAL, journalSnapshot: true });
+    take(world, '50', 'state');
+    expect(await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS })).toMatchObject({ snapshots: 1 });
+    expect((await contentAt(world, 50)).toString()).toBe('state');
   });
 });
 
@@ -290,7 +300,7 @@ describe('a snapshot of the journal', () => {
     take(world, '100', 'state');
     await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
     await expect(world.once({ journal: JOURNAL, journalSnapshot: true })).rejects.toSatisfy(
-      (error) => error instanceof RigError && error.code === 'RIG_OBJECT_EXISTS',
+      (error) => error instanceof RigError && error.code === 'RIG_INCOMPLETE',
     );
   });
 });

@@ -105,6 +105,6 @@ function linesOf({ at, bytes, records, base, batches, target, dryRun }: RestoreR
   const from = base === null ? count : `the snapshot at ${showOffset(base)}, ${count}`;
   const what = dryRun
     ? `would restore ${showSize(bytes)} (${from})`
-    : `restored ${showSize(bytes)} (${counted(records, 'record')}, ${from})`;
+    : `restored ${showSize(bytes)} (${records === 0 ? '' : `${counted(records, 'record')}, `}${from})`;
   return [`${what} to ${where}`, `recovery point: ${at}`];
 }

@@ -22,7 +22,7 @@ export const snapshotCommand: CommandDefinition = {
     'offset below it can be restored from it, so that the batches below it are no longer needed and "rigctl prune" ' +
     'may remove them. A later one stores only what came after the one before.',
   examples: ['rigctl snapshot --now app.log --archive s3://backups/app'],
-  failures: ['not-found', 'conflict', 'denied', 'unavailable', 'data', 'local'],
+  failures: ['partial', 'not-found', 'conflict', 'denied', 'unavailable', 'data', 'local'],
   whenInterrupted: 'dropping the snapshot in flight',
   declare(command, start) {
     command
