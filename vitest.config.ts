@@ -2,9 +2,10 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * unit: pure and in-process, seconds. e2e: runs the built program (`npm run build` first). large: the same with a
- * journal of 1 GiB, or of RIGCTL_TEST_LARGE_BYTES (`64MiB`). s3: needs a real S3 server, which `npm run test:s3` starts
- * or takes from RIGCTL_TEST_S3_ENDPOINT. simulation: thousands of seeds, see test/simulation/seeds.test.ts. model: all
- * states of a model of the writer protocol, see test/model/README.md.
+ * journal of 1 GiB, or of RIGCTL_TEST_LARGE_BYTES (`64MiB`), a snapshot four times as large, and one of 100,000 files.
+ * s3: needs a real S3 server, which `npm run test:s3` starts or takes from RIGCTL_TEST_S3_ENDPOINT. simulation: thousands
+ * of seeds, see test/simulation/seeds.test.ts. model: all states of a model of the writer protocol, see
+ * test/model/README.md.
  */
 export default defineConfig({
   test: {

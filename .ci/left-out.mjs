@@ -9,7 +9,7 @@ console.log(
 
 const largeFiles = readdirSync('test/large').filter((name) => name.endsWith('.test.ts'));
 console.log(
-  `left out: ${largeFiles.length} test files with a journal of 1 GiB; run them with: npm run test:large`,
+  `left out: ${largeFiles.length} test files with a large journal or snapshot; run them with: npm run test:large`,
 );
 
 if (!isInstalled('redis-server')) {
