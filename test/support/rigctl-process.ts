@@ -30,6 +30,8 @@ export interface RigctlOptions {
   readonly onData?: (chunk: Uint8Array) => void;
   /** Measure {@link Ended.peakBytes}. */
   readonly peakMemory?: boolean;
+  /** The directory it runs in; that of the tests without. */
+  readonly cwd?: string;
 }
 
 export interface Ended {
@@ -49,10 +51,11 @@ export class RigctlProcess {
   readonly #child: ChildProcess;
   readonly #waiters = new Set<() => void>();
 
-  constructor(args: readonly string[], { env = {}, onData, peakMemory = false }: RigctlOptions = {}) {
+  constructor(args: readonly string[], { env = {}, onData, peakMemory = false, cwd }: RigctlOptions = {}) {
     const hook = peakMemory ? ['--import', PEAK_MEMORY_HOOK] : [];
     this.#child = spawn(process.execPath, [...hook, PROGRAM, ...args, '--json'], {
       env: { ...process.env, ...env },
+      cwd,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     });
     const { stdout, stderr } = this.#child;
