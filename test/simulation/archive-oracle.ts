@@ -110,6 +110,9 @@ export class ArchiveOracle {
     return this.#epochs.get(end);
   }
 
+  /** Keys of batches that were removed and put again, by somebody who had slept through their removal. */
+  readonly strays = new Set<string>();
+
   /** Where batches begin or the last one ends, ascending. */
   get cuts(): readonly number[] {
     return [...this.#chains.keys()];
@@ -124,9 +127,13 @@ export class ArchiveOracle {
     return this.#chains.get(cut);
   }
 
-  /** A batch is stored now. */
-  landed(key: string, batch: DecodedBatch): void {
+  /** A batch is stored now; `wasRemoved`: that key was there before, and a prune removed it. */
+  landed(key: string, batch: DecodedBatch, wasRemoved: boolean): void {
     const { first, end, prev, chain, epoch, archive } = batch;
+    if (wasRemoved) {
+      this.strays.add(key);
+      return;
+    }
     const linked = first === this.end && (this.#chain === undefined || prev === this.#chain);
     if (!linked || key !== `LOG/${first.toString(16).padStart(16, '0')}`) {
       this.#violate(`${key} [${first}, ${end}) landed on an archive that ends at ${this.end}`);

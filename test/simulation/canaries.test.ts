@@ -6,7 +6,7 @@ import { playTask } from './play-seeds.ts';
 const SEEDS_LIMIT = 1_000;
 const LIMIT_MS = 120_000;
 
-describe('the simulation finds a writer that', () => {
+describe('the simulation finds a program that', () => {
   it.each(CANARIES)('$name', { timeout: 2 * LIMIT_MS }, async (canary) => {
     const task = { first: 1, step: 1, count: SEEDS_LIMIT, limitMs: LIMIT_MS, failuresLimit: 1, canary };
     const { seeds, failures } = await playTask(task);

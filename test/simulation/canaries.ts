@@ -11,8 +11,7 @@ export interface Canary {
 }
 
 /**
- * The mistakes that others made with such protocols. Leaving out the full look after a long absence is not among
- * them: it does harm only together with a prune, which the simulation does not have.
+ * The mistakes that others made with such protocols.
  */
 export const CANARIES: readonly Canary[] = [
   {
@@ -85,5 +84,48 @@ export const CANARIES: readonly Canary[] = [
     original: 'const deadlineMs = this.#options.follow ? undefined : this.#options.deadlineMs;',
     planted: 'const deadlineMs = this.#options.follow ? 5_000 : this.#options.deadlineMs;',
     caughtBy: /fails without cause: RIG_STORE_UNAVAILABLE/,
+  },
+  {
+    name: 'takes no full look after a long absence',
+    module: 'archive/lookout.ts',
+    original: '>= AWAY_MS;',
+    planted: '>= 1_000 * AWAY_MS;',
+    caughtBy: /reports \d+ durable|landed on an archive/,
+  },
+  {
+    name: 'does not look before a snapshot',
+    module: 'archive/snapshot-writer.ts',
+    original: 'await this.#look(signal);\n      let failure',
+    planted: 'let failure',
+    caughtBy: /without a look/,
+  },
+  {
+    name: 'prunes what was superseded a moment ago',
+    module: 'archive/retention-history.ts',
+    original: 'export const GRACE_MS = 86_400_000;',
+    planted: 'export const GRACE_MS = 1_000;',
+    caughtBy: /is removed although/,
+  },
+  {
+    name: 'removes a snapshot before those built on it',
+    module: 'archive/plan-retention.ts',
+    original: 'yield* plan.snapshots.filter(({ keep }) => !keep).reverse();',
+    planted: 'yield* plan.snapshots.filter(({ keep }) => !keep);',
+    caughtBy: /is removed although SNAPSHOT.* is built on it/,
+  },
+  {
+    name: 'puts LATEST before the snapshot',
+    module: 'workflows/make-snapshot.ts',
+    original: 'const outcome = await this.#snapshotWriter.put(at, sealed, signal);',
+    planted: `await this.#context.store.put('LATEST', { lengthBytes: undefined, open: () => [Buffer.from(at.toString(16))] }, { if: 'any', signal });
+    const outcome = await this.#snapshotWriter.put(at, sealed, signal);`,
+    caughtBy: /LATEST says/,
+  },
+  {
+    name: 'gives a snapshot a cut that is too high',
+    module: 'archive/cut-at.ts',
+    original: '{ offset: header.first, chain: header.prev };',
+    planted: '{ offset: at, chain: header.chain };',
+    caughtBy: /says that its cut is/,
   },
 ];

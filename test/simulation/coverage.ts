@@ -38,36 +38,59 @@ export const MUST_BE_REACHED: readonly string[] = [
   'note: waiting-for-predecessor',
   'power loss, unsynced tail lost',
   'put of one that was killed: stored',
+  'a removed batch was put again',
+  'prune: done',
+  'prune: removed from LOG',
+  'prune: removed from SNAPSHOT',
+  'prune: removed from WRITER',
+  'LATEST repaired',
+  'fenced: before a snapshot',
   'resolve: absent',
   'resolve: found after RIG_OBJECT_EXISTS',
   'resolve: found after RIG_STORE_UNAVAILABLE',
+  'restore: a state',
+  'restore: the journal, with a base',
+  'snapshot of the journal: stored as an increment',
+  'snapshot of the journal: stored full',
+  'snapshot of the state: stored as an increment',
+  'snapshot of the state: stored full',
+  'snapshot: absent after RIG_STORE_UNAVAILABLE',
+  'snapshot: found after RIG_STORE_UNAVAILABLE',
 ];
 
 /** Tells from the requests of a run which branches of the writer's protocol it took. */
 export function countBranches(scene: Scene, { calls, process }: Pusher): void {
   const ownEpochs = new Set(scene.claims.filter(({ pid }) => pid === process.pid).map(({ epoch }) => epoch));
   let lastPut: StoreCall | undefined;
+  let earlierPut: StoreCall | undefined;
   let epoch = 0;
   for (const call of calls) {
     const branch =
-      call.name === 'put' ? branchOfPut(call) : branchOfQuestion(call, lastPut, { epoch, ownEpochs });
+      call.name === 'put'
+        ? branchOfPut(call, earlierPut)
+        : branchOfQuestion(call, lastPut, { epoch, ownEpochs });
     if (branch !== undefined) {
       scene.universe.count(branch);
     }
     if (call.name === 'list') {
       lastPut = undefined;
     } else if (call.name === 'put') {
-      lastPut = call;
+      [lastPut, earlierPut] = [call, call];
       epoch = epochOf(call) ?? epoch;
     }
   }
 }
 
-function branchOfPut(call: StoreCall): string | undefined {
+/** `earlier`: the put before it. */
+function branchOfPut(call: StoreCall, earlier: StoreCall | undefined): string | undefined {
   if (call.answer?.what !== 'ok') {
     return undefined;
   }
-  return epochOf(call) === undefined ? { 'ARCHIVE.json': 'descriptor: stored' }[call.key] : 'claim: stored';
+  if (epochOf(call) !== undefined) {
+    return 'claim: stored';
+  }
+  const repairs = call.key === 'LATEST' && earlier?.key.startsWith('WRITER/') === true;
+  return repairs ? 'LATEST repaired' : { 'ARCHIVE.json': 'descriptor: stored' }[call.key];
 }
 
 /** Of a get or a listing; `lastPut` may be what it is to resolve. */

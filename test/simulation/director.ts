@@ -1,5 +1,7 @@
 import type { Dice } from './dice.ts';
+import { drawEvent } from './events.ts';
 import type { Machine } from './machine.ts';
+import { Pruner } from './pruner.ts';
 import { drawSettings, Pusher, type PusherSettings } from './pusher.ts';
 import { anyPoint, Reader } from './reader.ts';
 import { Scene } from './scene.ts';
@@ -14,29 +16,11 @@ const JOURNAL_LIMIT_BYTES = 45_000;
 const MACHINES_LIMIT = 4;
 const PUSHERS_LIMIT = 3;
 
-/** How often each kind of event is chosen. */
-const EVENTS = {
-  start: 8,
-  write: 6,
-  weather: 3,
-  kill: 2,
-  ambush: 3,
-  powerLoss: 2,
-  freeze: 3,
-  jump: 2,
-  leap: 1,
-  stop: 1,
-  copy: 3,
-  rivals: 3,
-  loss: 1,
-  restore: 2,
-  verify: 1,
-} as const;
-
 /** Makes things happen: everything by the numbers of one seed. */
 export class Director {
   readonly scene: Scene;
   readonly pushers: Pusher[] = [];
+  readonly #pruners: Pruner[] = [];
   readonly #universe: Universe;
   readonly #dice: Dice;
   #readers = 0;
@@ -55,7 +39,7 @@ export class Director {
   }
 
   get reading(): number {
-    return this.#readers;
+    return this.#readers + this.#pruners.filter(({ process }) => process.isAlive).length;
   }
 
   /** Some machines, and a row of events with pauses between them. */
@@ -84,8 +68,13 @@ export class Director {
     for (const machine of this.scene.machines) {
       machine.thaw();
     }
-    for (const { process } of this.pushers) {
+    for (const { process } of [...this.pushers, ...this.#pruners]) {
       process.dieWithin(undefined);
+    }
+    // A one-shot that has snapshots to put, and a follower on another host, overtake each other again and again: the
+    // one waits longer for its predecessor to notice than that one waits before it starts again.
+    for (const pusher of this.running.filter(({ follow }) => !follow && this.scene.hasSnapshots)) {
+      pusher.stop();
     }
     this.#universe.leap(25 * HOUR_MS);
     await this.until('all puts have arrived', 60_000, () => this.scene.place.inFlight === 0);
@@ -148,7 +137,7 @@ export class Director {
   async #event(): Promise<void> {
     const dice = this.#dice;
     const machine = dice.pick(this.scene.machines);
-    switch (dice.weighted(EVENTS)) {
+    switch (drawEvent(dice, this.scene.hasSnapshots)) {
       case 'start':
         return this.#startOneMore(this.#machineToPush());
       case 'write':
@@ -164,7 +153,7 @@ export class Director {
       case 'freeze':
         return this.#freeze(machine);
       case 'jump':
-        return machine.jumpWall(dice.pick([-1, 1]) * dice.scaled(10, 48 * HOUR_MS));
+        return this.#jump(machine);
       case 'leap':
         return this.#universe.leap(dice.scaled(1_000, 30 * HOUR_MS));
       case 'stop':
@@ -180,7 +169,20 @@ export class Director {
       case 'loss':
         return this.#lose(machine);
       case 'restore':
-        return void this.read(machine, (reader) => reader.restore(anyPoint(this.scene, dice)));
+        return void this.read(machine, (reader) =>
+          this.scene.hasSnapshots && dice.chance(0.5)
+            ? reader.restoreState(anyPoint(this.scene, dice))
+            : reader.restore(anyPoint(this.scene, dice)),
+        );
+      case 'prune':
+        this.#prune(machine);
+        return;
+      case 'days':
+        return this.#universe.leap(dice.between(20, 60) * HOUR_MS);
+      case 'zombie':
+        return this.#sleepThroughAPrune();
+      case 'loseLatest':
+        return this.scene.place.store.delete(['LATEST']);
       case 'verify':
         return void this.read(machine, (reader) => reader.verify(dice.pick(['headers', 'data', 'replay'])));
     }
@@ -233,8 +235,10 @@ export class Director {
   }
 
   #killAllOn(machine: Machine): void {
-    for (const { process } of this.pushers.filter((pusher) => pusher.process.machine === machine)) {
-      process.kill();
+    for (const { process } of [...this.pushers, ...this.#pruners]) {
+      if (process.machine === machine) {
+        process.kill();
+      }
     }
   }
 
@@ -268,6 +272,84 @@ export class Director {
         wake();
       }
     });
+  }
+
+  /**
+   * Where something is removed, a writer that was away for long must be able to know it: set back, no clock would tell.
+   * And where the store does not say what time it is, one that is ahead would make a prune remove too much.
+   */
+  #jump(machine: Machine): void {
+    const dice = this.#dice;
+    const { hasSnapshots, place } = this.scene;
+    const direction = hasSnapshots ? 1 : dice.pick([-1, 1]);
+    if (!hasSnapshots || place.tellsTime) {
+      machine.jumpWall(direction * dice.scaled(10, 48 * HOUR_MS));
+    }
+  }
+
+  /** Perhaps it is killed, or its machine stands still for days in the middle of it. */
+  #prune(machine: Machine): Pruner | undefined {
+    const dice = this.#dice;
+    if (machine.isFrozen || this.#pruners.some(({ process }) => process.isAlive && dice.chance(0.7))) {
+      return undefined;
+    }
+    this.#pids += 1;
+    const pruner = new Pruner(this.scene, machine, this.#pids);
+    this.#pruners.push(pruner);
+    if (dice.chance(0.2)) {
+      pruner.process.dieWithin(Math.floor(dice.scaled(1, 100)));
+    }
+    if (dice.chance(0.2)) {
+      this.#universe.scheduler.after(dice.scaled(10, 1_500), () => this.#sleepDays(machine));
+    }
+    return pruner;
+  }
+
+  #sleepDays(machine: Machine): void {
+    if (!machine.isFrozen && !this.#quiet) {
+      machine.freeze('sleep');
+      this.#universe.leap(this.#dice.between(24, 50) * HOUR_MS);
+      this.#universe.scheduler.after(this.#dice.scaled(1_000, 20_000), () => machine.thaw());
+    }
+  }
+
+  /**
+   * A writer falls asleep over its work. Another one takes its place and goes its own way, puts snapshots, and a day
+   * after them what they supersede is removed: also what the sleeper wanted to put next. Then it wakes.
+   */
+  async #sleepThroughAPrune(): Promise<void> {
+    const dice = this.#dice;
+    const { scheduler } = this.#universe;
+    const sleeper = this.running.find(
+      ({ follow, durable, process: { machine } }) => follow && durable !== undefined && !machine.isFrozen,
+    );
+    if (sleeper === undefined) {
+      return;
+    }
+    const { machine } = sleeper.process;
+    const archived = this.scene.place.oracle.commonEnd(machine.history, machine.journalBytes);
+    const heir = await this.#copy(machine, archived);
+    if (heir === undefined) {
+      return;
+    }
+    heir.isReplica = false;
+    await this.#write(machine, dice.scaled(1, 500), false);
+    await this.scene.takeSnapshot(machine, machine.journalBytes);
+    await scheduler.pause(dice.scaled(1, 2_000));
+    machine.freeze(dice.pick(['sleep', 'sleep', 'stop']));
+    this.scene.forecast.weather = 'clear';
+    this.start(heir, { follow: true, pushesSnapshots: true, fileFailureRate: 0 });
+    for (let days = 0; days < 3; days += 1) {
+      await this.#write(heir, dice.scaled(100, 2_000), false);
+      await scheduler.pause(dice.between(8_000, 20_000));
+      await this.scene.takeSnapshot(heir, heir.journalBytes);
+      await scheduler.pause(3_000);
+      this.#universe.leap(dice.between(25, 50) * HOUR_MS);
+    }
+    this.#prune(heir);
+    await scheduler.pause(dice.between(1_000, 10_000));
+    machine.thaw();
+    await scheduler.pause(1_000);
   }
 
   /** Another machine with this one's journal: as it is, or as it was; a replica of it, or going its own way. */

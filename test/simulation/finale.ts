@@ -42,6 +42,9 @@ export class Finale {
     const { dice } = this.#universe;
     const offset = dice.chance(0.5) ? scene.place.oracle.end : dice.whole(0, scene.place.oracle.end);
     await this.#read(heir, (reader) => reader.restore({ kind: 'offset', offset }));
+    if (scene.hasSnapshots) {
+      await this.#snapshotsRestore(heir);
+    }
     await this.#read(heir, (reader) => reader.verify(dice.chance(0.2) ? 'replay' : 'data'));
     await this.#nothingToDo(heir);
     if (this.#director.running.length > 0 || scene.place.inFlight > 0) {
@@ -152,6 +155,23 @@ export class Finale {
     await this.#director.until(`${heir.process.name} has stopped`, 5_000, () => !heir.isRunning);
     if (heir.result?.durable !== this.#director.scene.recordEnd(heir.process.machine)) {
       this.#universe.violate(`${heir.process.name} leaves something behind: ${JSON.stringify(heir.result)}`);
+    }
+  }
+
+  /** Whatever `LATEST` says, the newest snapshot restores, and so does any point that anybody could restore. */
+  async #snapshotsRestore(heir: Pusher): Promise<void> {
+    const { dice } = this.#universe;
+    const { place } = this.#director.scene;
+    await place.store.delete(dice.chance(0.3) ? ['LATEST'] : []);
+    const [state, image] = [place.retention.usable('state').at(-1), place.retention.usable('journal').at(-1)];
+    const anywhere = dice.whole(0, place.oracle.end);
+    for (const offset of [state?.at, place.oracle.end, anywhere]) {
+      if (offset !== undefined) {
+        await this.#read(heir, (reader) => reader.restoreState({ kind: 'offset', offset }));
+      }
+    }
+    if (image !== undefined) {
+      await this.#read(heir, (reader) => reader.restore({ kind: 'offset', offset: image.at }));
     }
   }
 

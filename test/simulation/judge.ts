@@ -70,6 +70,8 @@ export function isWarningJustified(scene: Scene, run: PushRun, { code, details }
       return fileFaults > 0;
     case 'expire-failed':
       return faults > 0;
+    case 'loses-beginning':
+      return true;
     case 'object-damaged':
       return corruptions > 0;
     default:
@@ -137,6 +139,8 @@ function isJustified(scene: Scene, run: PushRun, error: RigError): boolean {
       return corruptions > 0;
     case 'RIG_LOCAL_IO':
       return fileFaults > 0;
+    case 'RIG_CHAIN_GAP': // what it compared was pruned meanwhile
+      return scene.place.removed.has(String(error.details['object']));
     case 'RIG_OBJECT_EXISTS':
       return isTaken(scene, error.details, 'state');
     case 'RIG_INTERRUPTED':
@@ -171,6 +175,9 @@ function isFenced(scene: Scene, run: PushRun, { details }: RigError): boolean {
 
 /** What it asked before it read the successor's claim, which it does last. */
 function howFenced(calls: readonly StoreCall[]): string {
+  if (/^(SNAPSHOT|LATEST)/.test(calls.findLast(({ key }) => !key.startsWith('WRITER/'))?.key ?? '')) {
+    return 'before a snapshot';
+  }
   const before = calls.findLast(({ name, key }) => name !== 'get' || /^(ARCHIVE|SNAPSHOT)/.test(key));
   if (before === undefined || before.name === 'put') {
     const resolved = calls.at(-1)?.key.startsWith('WRITER/') && calls.at(-2)?.key === before?.key;

@@ -97,6 +97,11 @@ export class Machine {
     }
   }
 
+  /** How far its wall clock is ahead. */
+  get wallAheadMs(): number {
+    return this.#wallOffsetMs;
+  }
+
   /** Its wall clock is set. */
   jumpWall(byMs: number): void {
     this.#universe.note(`${this.host}: wall clock jumps ${Math.round(byMs)} ms`);

@@ -1,4 +1,5 @@
 import type { Claim } from '../../src/archive/claim.ts';
+import type { RetentionPolicy } from '../../src/archive/retention-policy.ts';
 import { isRigError } from '../../src/kernel/errors.ts';
 import { bodyOf } from '../../src/store/body.ts';
 import type { PutOptions, Store } from '../../src/store/contract.ts';
@@ -8,15 +9,16 @@ import {
   openMemoryStore,
 } from '../../src/store/drivers/memory.ts';
 import { ArchiveOracle, decodeBatch, type History } from './archive-oracle.ts';
+import type { Dice } from './dice.ts';
+import { RetentionOracle } from './retention-oracle.ts';
 import type { Timer } from './scheduler.ts';
 import { SnapshotOracle, snapshotKey } from './snapshot-oracle.ts';
 import type { Universe } from './universe.ts';
 
 export type Landed = 'stored' | 'exists';
 
-/** A put on its way: nobody can call it back. */
+/** A put or a removal on its way: nobody can call it back. */
 interface Flight {
-  readonly key: string;
   readonly dueWallMs: number;
   readonly land: () => void;
   timer: Timer;
@@ -28,6 +30,11 @@ export class Place {
   readonly store: Store;
   readonly oracle: ArchiveOracle;
   readonly snapshots: SnapshotOracle;
+  readonly retention: RetentionOracle;
+  /** Of all who prune here. */
+  readonly policy: RetentionPolicy;
+  /** What prunes have removed. */
+  readonly removed = new Set<string>();
   /** Do its answers say what time it is? */
   readonly tellsTime: boolean;
   readonly #universe: Universe;
@@ -47,6 +54,8 @@ export class Place {
     this.store = openMemoryStore(this.#namespace, clock);
     this.oracle = new ArchiveOracle(histories, (what) => universe.violate(what));
     this.snapshots = new SnapshotOracle(this.oracle, (what) => universe.violate(what));
+    this.retention = new RetentionOracle(this.oracle, this.snapshots, this.#holdings());
+    this.policy = drawPolicy(universe.dice);
     universe.onLeap(() => this.#hurry());
   }
 
@@ -61,16 +70,53 @@ export class Place {
 
   /** The put takes effect after `delayMs` of true time, or is refused then. */
   landAfter(delayMs: number, key: string, bytes: Uint8Array, condition: PutOptions['if']): Promise<Landed> {
+    return this.#fly(delayMs, () => this.#land(key, bytes, condition));
+  }
+
+  #fly<Result>(delayMs: number, arrive: () => Promise<Result>): Promise<Result> {
     const { scheduler, wallMs } = this.#universe;
     return new Promise((resolve, reject) => {
       const land = () => {
         this.#flights.delete(flight);
-        this.#land(key, bytes, condition).then(resolve, reject);
+        arrive().then(resolve, reject);
       };
       const dueWallMs = wallMs + delayMs;
-      const flight: Flight = { key, dueWallMs, land, timer: scheduler.after(delayMs, land) };
+      const flight: Flight = { dueWallMs, land, timer: scheduler.after(delayMs, land) };
       this.#flights.add(flight);
     });
+  }
+
+  /** Some time from now these are removed, one after the other; each removal is judged in its moment. */
+  removeAfter(delayMs: number, keys: readonly string[]): Promise<void> {
+    return this.#fly(delayMs, async () => {
+      for (const key of keys.filter((there) => this.has(there))) {
+        this.#remove(key);
+      }
+    });
+  }
+
+  #remove(key: string): void {
+    const universe = this.#universe;
+    universe.note(`place: ${key} removed`);
+    universe.count(`prune: removed from ${key.split('/')[0]}`);
+    const objection = this.retention.objection(key, this.policy, universe.wallMs);
+    if (objection !== undefined) {
+      universe.violate(`${key} is removed although ${objection}`);
+    }
+    this.#namespace.objects.delete(key);
+    this.removed.add(key);
+    this.oracle.strays.delete(key);
+  }
+
+  #holdings() {
+    const { objects } = this.#namespace;
+    return {
+      get keys() {
+        return [...objects.keys()];
+      },
+      has: (key: string) => objects.has(key),
+      modifiedAtMs: (key: string) => objects.get(key)?.modifiedAtMs ?? 0,
+    };
   }
 
   async #land(key: string, bytes: Uint8Array, condition: PutOptions['if']): Promise<Landed> {
@@ -91,13 +137,21 @@ export class Place {
       universe.violate(`${key} was put without a condition`);
     }
     if (key.startsWith('LOG/')) {
-      this.oracle.landed(key, decodeBatch(bytes));
+      this.#landedBatch(key, bytes);
     } else if (key.startsWith('SNAPSHOT/')) {
       this.#landedSnapshot(key, bytes);
     } else if (key.startsWith('WRITER/')) {
       this.#onClaim(JSON.parse(Buffer.from(bytes).toString()) as Claim);
     }
     return 'stored';
+  }
+
+  #landedBatch(key: string, bytes: Uint8Array): void {
+    const wasRemoved = this.removed.has(key);
+    this.oracle.landed(key, decodeBatch(bytes), wasRemoved);
+    if (wasRemoved) {
+      this.#universe.count('a removed batch was put again');
+    }
   }
 
   #landedSnapshot(key: string, bytes: Uint8Array): void {
@@ -122,4 +176,15 @@ export class Place {
       flight.timer = scheduler.after(flight.dueWallMs - wallMs, flight.land);
     }
   }
+}
+
+/** Short, so that something goes. */
+function drawPolicy(dice: Dice): RetentionPolicy {
+  return dice.pick<RetentionPolicy>([
+    { keepLast: 1 },
+    { keepLast: 2 },
+    { keepWithinMs: 36 * 3_600_000 },
+    { keepDaily: 2 },
+    { keepLast: 1, keepDaily: 3 },
+  ]);
 }

@@ -26,7 +26,7 @@ const SLOW_MS = [200, 18_000] as const;
 /** What a process asked of the store, and when by its own monotonic clock. */
 export interface StoreCall {
   /** `page`: a listing goes on. */
-  readonly name: 'get' | 'head' | 'put' | 'list' | 'page';
+  readonly name: 'get' | 'head' | 'put' | 'list' | 'page' | 'delete';
   readonly key: string;
   readonly sentMs: number;
   /** Undefined until it is answered; an error counts as an answer. */
@@ -70,7 +70,8 @@ export class ProcessStore implements Store {
   head(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
     return this.#call('head', key, options, async () => {
       await this.#send(undefined, key, options);
-      return this.#place.store.head(key);
+      const info = await this.#place.store.head(key);
+      return info && { ...info, ...this.#storeTime() };
     });
   }
 
@@ -107,8 +108,8 @@ export class ProcessStore implements Store {
     }
   }
 
-  async delete(keys: readonly string[]): Promise<void> {
-    this.#process.universe.violate(`${this.#process.name} deletes ${keys.join(' ')}`);
+  delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    return this.#call('delete', keys.join(' '), options, () => this.#remove(keys, options));
   }
 
   async close(): Promise<void> {}
@@ -138,6 +139,22 @@ export class ProcessStore implements Store {
       throw new RigError('RIG_OBJECT_EXISTS', `${key} exists already`, { details: { object: key } });
     }
     return this.#storeTime();
+  }
+
+  async #remove(keys: readonly string[], { signal }: CallOptions): Promise<void> {
+    const { dice } = this.#process;
+    const fault = this.#struck('delete', this.#forecast.forRemoval(dice));
+    if (fault === 'late') {
+      void this.#place.removeAfter(dice.scaled(100, DAY_MS), keys);
+      await this.#process.pass(dice.scaled(...SLOW_MS), signal);
+      throw unavailable('delete');
+    }
+    if (fault === 'before' || fault === 'refused') {
+      await this.#send(fault, 'delete', { signal });
+    }
+    const reached = fault === 'cut' ? keys.slice(0, dice.whole(0, keys.length - 1)) : keys;
+    await abortable(this.#place.removeAfter(dice.between(...LATENCY_MS), reached), signal);
+    await this.#receive(fault === 'cut' ? 'after' : fault, 'delete', { signal });
   }
 
   async #page(prefix: string, after: string | undefined, limit: number) {

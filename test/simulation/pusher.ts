@@ -34,6 +34,8 @@ export interface PusherSettings {
   /** Of the application's snapshots, how many stay on the machine; undefined: all. */
   readonly pruneLocal: number | undefined;
   readonly journalSnapshot: boolean;
+  /** After each snapshot it removes what has been superseded. */
+  readonly expires: boolean;
   readonly fullRatio: number;
 }
 
@@ -47,6 +49,7 @@ export function drawSettings(dice: Dice, hasSnapshots: boolean): PusherSettings 
     pushesSnapshots: hasSnapshots && dice.chance(0.85),
     pruneLocal: dice.chance(0.7) ? undefined : dice.whole(1, 3),
     journalSnapshot: hasSnapshots && dice.chance(0.4),
+    expires: dice.chance(0.2),
     fullRatio: dice.pick([0, 0.5, 0.5, 4]),
   };
 }
@@ -135,10 +138,10 @@ export class Pusher implements PushRun {
   }
 
   #snapshots(): SnapshotOptions | undefined {
-    const { pushesSnapshots, pruneLocal } = this.settings;
-    return pushesSnapshots
-      ? { directory: SNAPSHOTS, names: undefined, pruneLocal, expire: undefined }
-      : undefined;
+    const { pushesSnapshots, pruneLocal, expires } = this.settings;
+    const { policy } = this.#scene.place;
+    const expire = expires ? ({ action: 'delete', policy } as const) : undefined;
+    return pushesSnapshots ? { directory: SNAPSHOTS, names: undefined, pruneLocal, expire } : undefined;
   }
 
   #judgeReport(value: Report): void {

@@ -1,5 +1,6 @@
 import { isRigError, RigError } from '../../src/kernel/errors.ts';
 import { nodeFileTree } from '../../src/kernel/file-tree.ts';
+import type { Reporter } from '../../src/kernel/report.ts';
 import { retry } from '../../src/store/layers/retry.ts';
 import type { Context } from '../../src/workflows/context.ts';
 import { type RecoveryPoint, restore } from '../../src/workflows/restore.ts';
@@ -10,10 +11,11 @@ import { Process } from './process.ts';
 import { filesOf } from './process-files.ts';
 import { ProcessStore } from './process-store.ts';
 import type { Scene } from './scene.ts';
+import { stateAt } from './snapshot-oracle.ts';
 
 const DEADLINE_MS = 60_000;
 /** What verify may say of a healthy archive that somebody is at work on. */
-const EXPECTED_WARNINGS: readonly string[] = ['latest-stale'];
+const EXPECTED_WARNINGS: readonly string[] = ['latest-stale', 'range-unrestorable'];
 
 /** Something that a user may ask for. */
 export function anyPoint({ universe, place }: Scene, dice: Dice): RecoveryPoint {
@@ -27,6 +29,24 @@ export function anyPoint({ universe, place }: Scene, dice: Dice): RecoveryPoint 
   }
 }
 
+/** What a command that is no push gets from outside. */
+export function contextOf(scene: Scene, process: Process, report: Reporter): Context {
+  const { clock } = process;
+  const { random } = scene.universe.fork();
+  const store = new ProcessStore(process, scene.place, scene.forecast, () => {});
+  const never = new AbortController().signal;
+  return {
+    store: retry(store, { clock, random, deadlineMs: DEADLINE_MS, onRetry: () => {} }),
+    clock,
+    random,
+    fileSystem: filesOf(process, 0),
+    fileTree: nodeFileTree,
+    report,
+    stop: never,
+    abort: never,
+  };
+}
+
 /** A restore or a verify, judged when it ends. */
 export class Reader {
   readonly process: Process;
@@ -35,26 +55,19 @@ export class Reader {
   /** What was archived when it was started can be had from then on. */
   readonly #endAtStart: number;
   readonly #archiveExisted: boolean;
+  readonly #removedAtStart: number;
 
   constructor(scene: Scene, machine: Machine, kind: string, pid: number) {
     this.#scene = scene;
     this.#endAtStart = scene.place.oracle.end;
     this.#archiveExisted = scene.claims.length > 0;
+    this.#removedAtStart = scene.place.removed.size;
     this.process = new Process(scene.universe, machine, kind, pid);
-    const { clock } = this.process;
-    const { random } = scene.universe.fork();
-    const store = new ProcessStore(this.process, scene.place, scene.forecast, () => {});
-    const never = new AbortController().signal;
-    this.#context = {
-      store: retry(store, { clock, random, deadlineMs: DEADLINE_MS, onRetry: () => {} }),
-      clock,
-      random,
-      fileSystem: filesOf(this.process, 0),
-      fileTree: nodeFileTree,
-      report: () => {},
-      stop: never,
-      abort: never,
-    };
+    this.#context = contextOf(scene, this.process, (value) => {
+      if (value.type === 'warning') {
+        scene.universe.count(`read warns: ${value.code}`);
+      }
+    });
   }
 
   /** Restores to a stream: exactly the archive's first bytes, or an error that is true. */
@@ -65,7 +78,11 @@ export class Reader {
     const options = { at, nearest: 'before', dryRun: false, force: false } as const;
     this.process.note(`restores ${JSON.stringify(at)}`);
     try {
-      const { offset } = await restore(this.#context, { ...options, target: { kind: 'stream', write } });
+      const { offset, base } = await restore(this.#context, {
+        ...options,
+        target: { kind: 'stream', write },
+      });
+      universe.count(`restore: the journal, ${base === null ? 'from batches alone' : 'with a base'}`);
       const { oracle } = this.#scene.place;
       universe.count(`restored at ${at.kind}`);
       if (!Buffer.concat(chunks).equals(oracle.content.bytes(0, offset)) || offset > oracle.end) {
@@ -78,9 +95,51 @@ export class Reader {
       }
     } catch (error) {
       const covered = at.kind === 'latest' || (at.kind === 'offset' && at.offset <= this.#endAtStart);
-      this.#judgeError(error, covered ? [] : ['RIG_OFFSET_NOT_COVERED']);
+      this.#judgeError(error, this.#refusals(covered && this.#kept('journal', at)));
     }
     this.process.end();
+  }
+
+  /** Restores a state and the journal after it to two files. */
+  async restoreState(at: RecoveryPoint): Promise<void> {
+    const { universe, name, machine, pid } = this.process;
+    const path = `/restored-${pid}`;
+    const options = { at, what: 'state', nearest: 'before', dryRun: false, force: false } as const;
+    this.process.note(`restores the state at ${JSON.stringify(at)}`);
+    try {
+      const { offset, base } = await restore(this.#context, { ...options, target: { kind: 'file', path } });
+      const { content, end } = this.#scene.place.oracle;
+      universe.count('restore: a state');
+      const [state, journal] = [path, `${path}.journal`].map((file) => machine.fileSystem.contentOf(file));
+      const isExact =
+        base !== null &&
+        state?.equals(stateAt(content, base)) === true &&
+        journal?.equals(content.bytes(base, offset)) === true;
+      if (!isExact || offset > end || (at.kind === 'offset' && offset > at.offset)) {
+        universe.violate(
+          `${name} restores something else than the state at ${base} and what leads to ${offset}`,
+        );
+      }
+    } catch (error) {
+      this.#judgeError(error, this.#refusals(this.#kept('state', at)));
+    }
+    this.process.end();
+  }
+
+  /** Is it there still, as far as the one who asks can know? */
+  #kept(what: 'state' | 'journal', at: RecoveryPoint): boolean {
+    const { oracle, retention } = this.#scene.place;
+    const offset = at.kind === 'offset' ? at.offset : oracle.end;
+    return at.kind !== 'time' && retention.canRestore(what, offset);
+  }
+
+  /** While prunes run, what is listed may be gone a moment later. */
+  #refusals(isKept: boolean): readonly string[] {
+    const pruned = this.#scene.place.removed.size > this.#removedAtStart;
+    return [
+      ...(isKept ? [] : ['RIG_OFFSET_NOT_COVERED']),
+      ...(pruned ? ['RIG_OBJECT_NOT_FOUND', 'RIG_OFFSET_NOT_COVERED', 'RIG_CHAIN_GAP'] : []),
+    ];
   }
 
   async verify(level: VerifyLevel): Promise<void> {

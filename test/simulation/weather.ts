@@ -17,11 +17,15 @@ export type PutFault = CommonFault | 'late' | 'exists';
 export type GetFault = CommonFault | 'cut' | 'short' | 'corrupt';
 /** cut: it breaks off. */
 export type ListFault = CommonFault | 'cut';
+/** late: it happens after the caller has given up. cut: it breaks off. */
+export type RemovalFault = CommonFault | 'late' | 'cut';
 
 const COMMON: Readonly<Record<CommonFault, number>> = { before: 3, refused: 1, slow: 1, lost: 1, after: 1 };
 const PUT: Readonly<Record<PutFault, number>> = { ...COMMON, lost: 3, after: 2, late: 3, exists: 2 };
 const GET: Readonly<Record<GetFault, number>> = { ...COMMON, cut: 3, short: 0.1, corrupt: 0.1 };
 const LIST: Readonly<Record<ListFault, number>> = { ...COMMON, cut: 3 };
+/** cut: only some of the keys are removed. */
+const REMOVAL: Readonly<Record<RemovalFault, number>> = { ...COMMON, cut: 3, late: 2 };
 /** Nothing gets through; what was sent may be on its way all the same. */
 const OUTAGE = { before: 5, late: 1 } as const;
 
@@ -50,6 +54,13 @@ export class Forecast {
       return undefined;
     }
     return this.weather === 'outage' ? 'before' : dice.weighted(LIST);
+  }
+
+  forRemoval(dice: Dice): RemovalFault | undefined {
+    if (!this.#strikes(dice)) {
+      return undefined;
+    }
+    return this.weather === 'outage' ? dice.weighted(OUTAGE) : dice.weighted(REMOVAL);
   }
 
   #strikes(dice: Dice): boolean {
