@@ -38,7 +38,6 @@ export const MUST_BE_REACHED: readonly string[] = [
   'note: waiting-for-predecessor',
   'power loss, unsynced tail lost',
   'put of one that was killed: stored',
-  'a removed batch was put again',
   'prune: done',
   'prune: removed from LOG',
   'prune: removed from SNAPSHOT',

@@ -139,7 +139,8 @@ function isJustified(scene: Scene, run: PushRun, error: RigError): boolean {
       return corruptions > 0;
     case 'RIG_LOCAL_IO':
       return fileFaults > 0;
-    case 'RIG_CHAIN_GAP': // what it compared was pruned meanwhile
+    case 'RIG_CHAIN_GAP': // what it compared, or built a snapshot on, was pruned meanwhile
+    case 'RIG_OBJECT_NOT_FOUND':
       return scene.place.removed.has(String(error.details['object']));
     case 'RIG_OBJECT_EXISTS':
       return isTaken(scene, error.details, 'state');

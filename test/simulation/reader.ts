@@ -76,6 +76,7 @@ export class Reader {
     const chunks: Uint8Array[] = [];
     const write = async (bytes: Uint8Array) => void chunks.push(bytes);
     const options = { at, nearest: 'before', dryRun: false, force: false } as const;
+    const wasKept = this.#kept('journal', at);
     this.process.note(`restores ${JSON.stringify(at)}`);
     try {
       const { offset, base } = await restore(this.#context, {
@@ -95,7 +96,7 @@ export class Reader {
       }
     } catch (error) {
       const covered = at.kind === 'latest' || (at.kind === 'offset' && at.offset <= this.#endAtStart);
-      this.#judgeError(error, this.#refusals(covered && this.#kept('journal', at)));
+      this.#judgeError(error, this.#refusals(covered && wasKept && this.#kept('journal', at)));
     }
     this.process.end();
   }
@@ -105,6 +106,7 @@ export class Reader {
     const { universe, name, machine, pid } = this.process;
     const path = `/restored-${pid}`;
     const options = { at, what: 'state', nearest: 'before', dryRun: false, force: false } as const;
+    const wasKept = this.#kept('state', at);
     this.process.note(`restores the state at ${JSON.stringify(at)}`);
     try {
       const { offset, base } = await restore(this.#context, { ...options, target: { kind: 'file', path } });
@@ -121,7 +123,7 @@ export class Reader {
         );
       }
     } catch (error) {
-      this.#judgeError(error, this.#refusals(this.#kept('state', at)));
+      this.#judgeError(error, this.#refusals(wasKept && this.#kept('state', at)));
     }
     this.process.end();
   }
