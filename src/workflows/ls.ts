@@ -9,7 +9,7 @@ import type { Context } from './context.ts';
 export type LsEntry =
   | ({ readonly kind: 'batch'; readonly key: string; readonly first: Offset } & Sized)
   | ({ readonly kind: 'snapshot'; readonly key: string; readonly at: Offset } & Sized)
-  | { readonly kind: 'writer'; readonly key: string; readonly epoch: number }
+  | ({ readonly kind: 'writer'; readonly key: string; readonly epoch: number } & Sized)
   | ({ readonly kind: 'descriptor' | 'latest' | 'stray'; readonly key: string } & Sized);
 
 interface Sized {
@@ -42,7 +42,7 @@ function toEntry({ key, sizeBytes: storedBytes, modifiedAtMs }: ListedObject): L
     case 'snapshot':
       return { kind: 'snapshot', key, at: meaning.at, ...sized };
     case 'writer':
-      return { kind: 'writer', key, epoch: meaning.epoch };
+      return { kind: 'writer', key, epoch: meaning.epoch, ...sized };
     default:
       return { kind: meaning.kind, key, ...sized };
   }

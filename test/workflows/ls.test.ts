@@ -27,8 +27,8 @@ describe('ls', () => {
       { kind: 'batch', first: 8, ...sized(batchKey(8)) },
       { kind: 'stray', ...sized('LOG/notes.txt') },
       { kind: 'snapshot', at: 8, ...sized(snapshotKey(8)) },
-      { kind: 'writer', key: writerKey(1), epoch: 1 },
-      { kind: 'writer', key: writerKey(2), epoch: 2 },
+      { kind: 'writer', epoch: 1, ...sized(writerKey(1)) },
+      { kind: 'writer', epoch: 2, ...sized(writerKey(2)) },
     ]);
   });
 

@@ -33,9 +33,8 @@ async function runLs(session: Session): Promise<Outcome> {
 }
 
 function lineOf(entry: LsEntry): string {
-  const time = 'modifiedAt' in entry ? entry.modifiedAt : '-';
-  const size = 'storedBytes' in entry ? showSize(entry.storedBytes) : '-';
-  return `${time.padEnd(24)}  ${size.padStart(9)}  ${entry.key}  ${meaningOf(entry)}`;
+  const { key, modifiedAt, storedBytes } = entry;
+  return `${modifiedAt.padEnd(24)}  ${showSize(storedBytes).padStart(9)}  ${key}  ${meaningOf(entry)}`;
 }
 
 function meaningOf(entry: LsEntry): string {
