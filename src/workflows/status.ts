@@ -1,3 +1,4 @@
+import type { BatchHeader } from '../archive/batch-header.ts';
 import type { Claim } from '../archive/claim.ts';
 import type { Range } from '../archive/plan-restore.ts';
 import { needHead } from '../archive/reader.ts';
@@ -7,7 +8,7 @@ import { formatTime } from '../kernel/clock.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
 import { warnOfThreats } from './lifecycle-threats.ts';
-import { type Overview, readOverview } from './overview.ts';
+import { needDamage, type Overview, readOverview } from './overview.ts';
 
 export interface StatusResult {
   /** The archive's id. */
@@ -39,7 +40,8 @@ export async function status(context: Context): Promise<StatusResult> {
   const snapshots = await shelf.all();
   warnOfDamage(context, overview);
   await warnOfThreats(context, { archive: descriptor.id, snapshots: catalog.snapshots });
-  const times = descriptor.format === 'none' ? snapshotTimes(snapshots) : await batchTimes(context, overview);
+  const hasJournal = descriptor.format !== 'none';
+  const { first, badOffsets } = hasJournal ? await readFirst(context, overview) : NOTHING_FIRST;
   return {
     archive: descriptor.id,
     format: descriptor.format,
@@ -49,25 +51,47 @@ export async function status(context: Context): Promise<StatusResult> {
     snapshots: catalog.snapshots.length,
     increments: snapshots.filter(({ base }) => base !== undefined).length,
     storedBytes: totalStored(catalog.batches) + totalStored(catalog.snapshots),
-    ...times,
+    ...(hasJournal ? batchTimes(first, overview.tail) : snapshotTimes(snapshots)),
     writer: claim === undefined ? null : writerOf(claim),
-    recoverable: recoverableIn(overview, { snapshots, badOffsets: [] }),
+    recoverable: recoverableIn(overview, { snapshots, badOffsets }),
   };
 }
 
 type Times = Pick<StatusResult, 'firstObserved' | 'lastObserved'>;
 
-async function batchTimes({ store, stop: signal }: Context, { catalog, tail }: Overview): Promise<Times> {
-  const first = catalog.batches[0];
-  const firstPair =
-    first?.first === tail?.first
-      ? tail?.observed[0]
-      : first && (await needHead(store, first, { signal })).header.observed[0];
-  const lastPair = tail?.observed.at(-1);
+function batchTimes(first: BatchHeader | undefined, last: BatchHeader | undefined): Times {
+  const firstPair = first?.observed[0];
+  const lastPair = last?.observed.at(-1);
   return {
     firstObserved: firstPair === undefined ? null : formatTime(firstPair[1]),
     lastObserved: lastPair === undefined ? null : formatTime(lastPair[1]),
   };
+}
+
+/** The first batch's header, or where it should be. */
+interface First {
+  readonly first: BatchHeader | undefined;
+  readonly badOffsets: readonly Offset[];
+}
+
+const NOTHING_FIRST: First = { first: undefined, badOffsets: [] };
+
+/** A damaged first batch tells no time; the rest is as true without it. */
+async function readFirst(
+  { store, report, stop: signal }: Context,
+  { catalog, tail }: Overview,
+): Promise<First> {
+  const listed = catalog.batches[0];
+  if (listed === undefined || catalog.batches.length === 1) {
+    return { first: tail, badOffsets: [] };
+  }
+  try {
+    return { first: (await needHead(store, listed, { signal })).header, badOffsets: [] };
+  } catch (error) {
+    const { message, details } = needDamage(error);
+    report({ type: 'warning', code: 'batch-damaged', message, hint: 'run "rigctl verify"', details });
+    return { first: undefined, badOffsets: [listed.first] };
+  }
 }
 
 /** Without a journal, a moment is turned into the offset of a snapshot. */

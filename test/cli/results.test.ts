@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { verifyCommand } from '../../src/cli/commands/verify.ts';
 import { createProgram } from '../../src/cli/program.ts';
 import { VERIFY_LEVELS } from '../../src/workflows/verify.ts';
+import { overwrite } from '../support/archive-builder.ts';
 import { CliWorld, JOURNAL, type JsonLine, journalLines, worldWithArchive } from '../support/cli-world.ts';
+import { lineArchive } from '../support/line-archive.ts';
 
 const FIRST_BATCH = 'LOG/0000000000000000';
 
@@ -231,6 +233,18 @@ describe('status', () => {
     ]);
   });
 
+  it('says up to when the journal was observed where the first batch is damaged', async () => {
+    const world = new CliWorld();
+    const { store, namespace } = await lineArchive();
+    await overwrite(store, FIRST_BATCH, 'rubbish');
+    for (const [key, object] of namespace.objects) {
+      world.namespace.objects.set(key, object);
+    }
+    expect(await world.run('status')).toMatchObject({ exitCode: 0 });
+    expect(world.stdout.text).toMatch(/^observed {9}up to 2026-.*Z$/m);
+    expect(world.stderr.text).toContain(FIRST_BATCH);
+  });
+
   it('has its fields in JSON', async () => {
     const world = await worldWithArchive();
     await world.run('status', '--json');
@@ -257,7 +271,7 @@ describe('ls', () => {
     expect(world.stdout.lines).toEqual([
       expect.stringMatching(/^2026-\S+Z +\d+ B {2}ARCHIVE.json {2}descriptor$/),
       expect.stringMatching(/^2026-\S+Z +\d+ B {2}LOG\/0{16} {2}batch from 0 \(0x0\)$/),
-      expect.stringMatching(/^- +- {2}WRITER\/0{15}1 {2}writer of epoch 1$/),
+      expect.stringMatching(/^2026-.*Z +\d+ B {2}WRITER\/0{15}1 {2}writer of epoch 1$/),
     ]);
   });
 

@@ -72,6 +72,24 @@ describe('status', () => {
     expect(gets).toBe(4);
   });
 
+  test('of an archive whose first batch is damaged tells the rest, and warns with its name', async () => {
+    const { store } = await lineArchive();
+    await putSnapshot(store, { at: 19, header: { cut: 19 }, content: Buffer.from('a state') });
+    await overwrite(store, batchKey(0), 'rubbish');
+    const context = testContext(store);
+    expect(await status(context)).toMatchObject({
+      durable: 34,
+      latest: 19,
+      batches: 3,
+      firstObserved: null,
+      lastObserved: '2026-11-21T10:32:09.000Z',
+      recoverable: [{ from: 19, to: 34 }],
+    });
+    expect(context.reports).toMatchObject([
+      { type: 'warning', code: 'batch-damaged', message: expect.stringContaining(batchKey(0)) },
+    ]);
+  });
+
   test('of an archive shorter than its last claim, or with a damaged end, warns', async () => {
     const archive = await lineArchive();
     await overwrite(archive.store, batchKey(19), 'rubbish');

@@ -45,7 +45,10 @@ function snapshotsText({ snapshots, increments }: StatusResult): string {
 }
 
 function observedText({ firstObserved, lastObserved }: StatusResult): string {
-  return firstObserved === null || lastObserved === null ? 'never' : `${firstObserved} to ${lastObserved}`;
+  if (firstObserved === null) {
+    return lastObserved === null ? 'never' : `up to ${lastObserved}`;
+  }
+  return lastObserved === null ? `from ${firstObserved} on` : `${firstObserved} to ${lastObserved}`;
 }
 
 function writerText(writer: StatusResult['writer']): string {
