@@ -42,25 +42,34 @@ export class SnapshotWriter {
     const key = snapshotKey(at);
     const attempts = new Attempts(`put ${key}`, this.#policy, signal);
     for (;;) {
+      // First: what is there need not be sent to be refused, and an outcome that is not known is resolved by it.
+      const found = await this.#compare(key, sealed, signal);
+      if (found !== undefined) {
+        return found;
+      }
       await this.#look(signal);
-      let failure: RigError;
       try {
         await this.#create(key, sealed, signal);
         return { how: 'stored', summary: await summaryOf(sealed) };
       } catch (error) {
         signal.throwIfAborted();
-        if (!isRigError(error) || !(error.code === 'RIG_OBJECT_EXISTS' || error.retryable)) {
-          throw error;
-        }
-        failure = error.code === 'RIG_OBJECT_EXISTS' ? goneAgain(key, error) : error;
+        await attempts.pauseAfter(isRigError(error, 'RIG_OBJECT_EXISTS') ? goneAgain(key, error) : error);
       }
-      const found = await readSnapshotHead(this.#store, key, { signal });
-      if (found !== undefined) {
-        const summary = await summaryOf(sealed);
-        return found.footer.sha256 === summary.sha256 ? { how: 'present' } : { how: 'different' };
-      }
-      await attempts.pauseAfter(failure);
     }
+  }
+
+  /** Undefined: nothing is there, which after an unknown outcome does not prove that nothing will be. */
+  async #compare(
+    key: string,
+    sealed: SealedSnapshot,
+    signal: AbortSignal,
+  ): Promise<SnapshotOutcome | undefined> {
+    const found = await readSnapshotHead(this.#store, key, { signal });
+    if (found === undefined) {
+      return undefined;
+    }
+    const { sha256 } = await summaryOf(sealed);
+    return { how: found.footer.sha256 === sha256 ? 'present' : 'different' };
   }
 
   /**

@@ -1,4 +1,4 @@
-import { type Sha256, startSha256 } from '../kernel/digest.ts';
+import { type Sha256, shortSha256, startSha256 } from '../kernel/digest.ts';
 
 const LENGTH_BYTES = 4;
 const ENTRY_BYTES = LENGTH_BYTES + 32;
@@ -30,4 +30,13 @@ export class TreeHash {
     this.#hash.update(this.#entries.subarray(0, this.#usedBytes));
     this.#usedBytes = 0;
   }
+}
+
+/** The hash that a snapshot's footer has when these are its pieces. Reads them all. */
+export async function hashPieces(pieces: AsyncIterable<{ readonly bytes: Uint8Array }>): Promise<Sha256> {
+  const hash = new TreeHash();
+  for await (const { bytes } of pieces) {
+    hash.add(bytes.length, shortSha256(bytes));
+  }
+  return hash.digest();
 }

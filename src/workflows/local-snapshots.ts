@@ -3,11 +3,13 @@ import { snapshotKey } from '../archive/layout.ts';
 import { readSnapshotHead } from '../archive/snapshot-object.ts';
 import { SnapshotShelf } from '../archive/snapshot-shelf.ts';
 import { type LocalSnapshot, listSnapshots, type SnapshotNames } from '../journal/snapshots/directory.ts';
+import { assert } from '../kernel/assert.ts';
 import { parseTime } from '../kernel/clock.ts';
 import { isRigError, type RigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
 import type { MadeSnapshot } from './make-snapshot.ts';
+import { isSameInArchive } from './same-snapshot.ts';
 
 export interface LocalSnapshotsOptions {
   readonly directory: string;
@@ -31,12 +33,16 @@ interface Problem {
 export class LocalSnapshots {
   readonly #context: Context;
   readonly #options: LocalSnapshotsOptions;
-  /** What this run knows to be archived with the same content. */
+  /** What is archived under the same offset, and seems to be the same. */
   readonly #archived = new Set<Offset>();
+  /** What is known to be the same: this run has stored or compared it. */
+  readonly #certain = new Set<Offset>();
   readonly #problems = new Map<Offset, Problem>();
   readonly #ignored = new Set<string>();
   /** What was here at first, is not in the archive, and is older than what is: a prune may have removed it there. */
   #outdated: Set<Offset> | undefined;
+  #archive: { readonly id: string; readonly snapshots: readonly ListedSnapshot[] } | undefined;
+  #isCompared = false;
 
   constructor(context: Context, options: LocalSnapshotsOptions) {
     this.#context = context;
@@ -52,32 +58,26 @@ export class LocalSnapshots {
     return this.#problems.size;
   }
 
-  /**
-   * To be called once when the archive's snapshots are known. What is archived already is taken for the same, unless
-   * its size or its age say that it was changed since.
-   */
-  async compareWith(archive: string, archived: readonly ListedSnapshot[]): Promise<void> {
-    const there = new Set(archived.map(({ at }) => at));
-    const local = await this.#list();
-    if (this.#outdated === undefined) {
-      this.#outdated = new Set();
-      await this.#findOutdated(
-        archive,
-        archived,
-        local.filter(({ at }) => !there.has(at)),
-      );
-    }
-    for (const snapshot of local) {
-      if (there.has(snapshot.at) && !(await this.#seemsChanged(snapshot))) {
-        this.#archived.add(snapshot.at);
-      }
-    }
+  /** The archive to compare with, as it is listed. To be called before anything else. */
+  startFrom(id: string, snapshots: readonly ListedSnapshot[]): void {
+    this.#archive = { id, snapshots };
+    this.#isCompared = false;
   }
 
-  /** What can be put when all below `reach` is durable, ascending. */
+  /** Looks whether the directory can be read. Errors as {@link listSnapshots}. */
+  async check(): Promise<void> {
+    await this.#list();
+  }
+
+  /** What can be put when all below `reach` is durable, ascending. Errors as {@link listSnapshots}. */
   async due(reach: Offset): Promise<readonly LocalSnapshot[]> {
+    const local = await this.#list();
+    if (!this.#isCompared) {
+      await this.#compare(local);
+      this.#isCompared = true;
+    }
     const nowMs = this.#context.clock.monotonicMs();
-    return (await this.#list()).filter(({ at }) => {
+    return local.filter(({ at }) => {
       const problem = this.#problems.get(at);
       const isWaiting = problem !== undefined && nowMs < (problem.againAtMs ?? Number.POSITIVE_INFINITY);
       return at <= reach && !isWaiting && !this.#archived.has(at) && !this.#outdated?.has(at);
@@ -91,28 +91,20 @@ export class LocalSnapshots {
 
   /** Runs `put` for a snapshot and remembers what came of it. What makes only this snapshot fail is not thrown on. */
   async settle(snapshot: LocalSnapshot, put: () => Promise<MadeSnapshot>): Promise<void> {
-    const { at, path } = snapshot;
+    const { at } = snapshot;
     try {
       const { how } = await put();
       if (how === 'stored' || how === 'present') {
         this.#archived.add(at);
+        this.#certain.add(at);
         this.#problems.delete(at);
       } else if (how === 'different') {
-        const what = `${snapshotKey(at)} in the archive has other bytes than ${path}; it was not overwritten`;
-        this.#skip(
-          snapshot,
-          'snapshot-differs',
-          what,
-          'find out which one is right, and give the other another offset',
-        );
+        this.#skipDifferent(snapshot);
       } else {
         this.#leaveAlone(snapshot);
       }
     } catch (error) {
-      if (!isRigError(error, 'RIG_INCOMPLETE')) {
-        throw error;
-      }
-      this.#skip(snapshot, 'snapshot-incomplete', error.message, error.hint, TRY_AGAIN_MS);
+      this.#skipFailed(snapshot, error);
     }
   }
 
@@ -126,22 +118,63 @@ export class LocalSnapshots {
     }
   }
 
-  /** Removes here what is archived, but the newest ones. */
+  /**
+   * Removes here what is archived, but the newest ones. What an earlier run has stored is compared first, byte for byte:
+   * it may be the last copy.
+   */
   async prune(): Promise<void> {
     const { pruneLocal } = this.#options;
     if (pruneLocal === undefined) {
       return;
     }
-    const { fileSystem, report } = this.#context;
-    const expendable = (await this.#list()).slice(0, -pruneLocal);
-    for (const { at, path, kind } of expendable.filter((snapshot) => this.#archived.has(snapshot.at))) {
+    const { fileSystem, report, stop } = this.#context;
+    for (const snapshot of (await this.#list()).slice(0, -pruneLocal)) {
+      const { at, path, kind } = snapshot;
+      if (stop.aborted || !this.#archived.has(at) || !(await this.#isCertain(snapshot))) {
+        continue;
+      }
       await fileSystem.remove(path, { recursive: kind === 'directory' });
-      report({
-        type: 'note',
-        code: 'snapshot-pruned-here',
-        message: `removed ${path}: it is archived`,
-        details: { at },
-      });
+      const message = `removed ${path}: it is archived`;
+      report({ type: 'note', code: 'snapshot-pruned-here', message, details: { at } });
+    }
+  }
+
+  async #isCertain(snapshot: LocalSnapshot): Promise<boolean> {
+    const { at } = snapshot;
+    if (this.#certain.has(at)) {
+      return true;
+    }
+    try {
+      if (await isSameInArchive(this.#context, this.#archive?.id ?? '', snapshot)) {
+        this.#certain.add(at);
+        return true;
+      }
+      this.#skipDifferent(snapshot);
+    } catch (error) {
+      this.#skipFailed(snapshot, error);
+    }
+    this.#archived.delete(at);
+    return false;
+  }
+
+  /** Takes what is archived already for the same, unless its size or its age say that it was changed since. */
+  async #compare(local: readonly LocalSnapshot[]): Promise<void> {
+    assert(this.#archive !== undefined, 'an archive to compare with');
+    const { id, snapshots } = this.#archive;
+    const there = new Set(snapshots.map(({ at }) => at));
+    if (this.#outdated === undefined) {
+      this.#outdated = new Set();
+      const absent = local.filter(({ at }) => !there.has(at));
+      await this.#findOutdated(id, snapshots, absent);
+    }
+    for (const snapshot of local.filter(({ at }) => there.has(at))) {
+      try {
+        if (!(await this.#seemsChanged(snapshot))) {
+          this.#archived.add(snapshot.at);
+        }
+      } catch (error) {
+        this.#skipFailed(snapshot, error);
+      }
     }
   }
 
@@ -203,6 +236,22 @@ export class LocalSnapshots {
     }
     const isOtherLength = kind === 'file' && stat.sizeBytes !== head.footer.bytes;
     return isOtherLength || stat.modifiedAtMs > (parseTime(head.header.createdAt) ?? 0);
+  }
+
+  #skipDifferent(snapshot: LocalSnapshot): void {
+    const what = `${snapshotKey(snapshot.at)} in the archive has other bytes than ${snapshot.path}`;
+    const hint = 'find out which one is right, and give the other another offset';
+    this.#skip(snapshot, 'snapshot-differs', what, hint);
+  }
+
+  /** One snapshot that cannot be read, here or in the archive, is no reason to leave out anything else. */
+  #skipFailed(snapshot: LocalSnapshot, error: unknown): void {
+    const isLocal = isRigError(error, 'RIG_INCOMPLETE', 'RIG_LOCAL_IO');
+    if (!isLocal && !(isRigError(error) && error.kind === 'data')) {
+      throw error;
+    }
+    const code = isLocal ? 'snapshot-unreadable' : 'snapshot-damaged';
+    this.#skip(snapshot, code, error.message, error.hint, isLocal ? TRY_AGAIN_MS : undefined);
   }
 
   #skip(

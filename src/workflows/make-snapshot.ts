@@ -75,7 +75,9 @@ export class SnapshotMaker {
     const outcome = await this.#snapshotWriter.put(at, sealed, signal);
     if (outcome.how === 'stored') {
       this.#reportStored(at, outcome.summary, base === undefined ? `full: ${why}` : incrementOn(base));
-      await this.#snapshotWriter.publishLatest(signal);
+    }
+    if (outcome.how !== 'different') {
+      await this.#snapshotWriter.publishLatest(signal); // also after an answer that was lost
     }
     return outcome;
   }

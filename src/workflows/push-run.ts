@@ -42,6 +42,7 @@ export class PushRun {
   readonly #context: Context;
   readonly #options: PushOptions;
   readonly #work: PushWork;
+  #trouble: RigError | undefined;
 
   constructor(context: Context, options: PushOptions, work: PushWork) {
     this.#context = context;
@@ -55,7 +56,7 @@ export class PushRun {
     const { follow, unsafeNoFencing } = this.#options;
     const descriptor = await this.#openArchive();
     const survey = await this.#survey(descriptor);
-    await local?.compareWith(descriptor.id, survey.catalog.snapshots);
+    local?.startFrom(descriptor.id, survey.catalog.snapshots);
     if (follow || (await this.#hasWork(survey))) {
       const { store, report, stop: signal } = this.#context;
       const writer = await startWriter(survey, {
@@ -70,15 +71,36 @@ export class PushRun {
       totals.durable = writer.durable;
       await this.#write(survey, writer);
     } else {
-      await local?.prune();
+      await this.#withLocal((snapshots) => snapshots.prune());
     }
     if (!follow && !this.#context.stop.aborted) {
-      await local?.skipBeyond(reachOf(descriptor, totals.durable ?? 0));
+      const reach = reachOf(descriptor, totals.durable ?? 0);
+      await this.#withLocal((snapshots) => snapshots.skipBeyond(reach));
+    }
+    if (this.#trouble !== undefined) {
+      throw this.#trouble;
+    }
+  }
+
+  /** What is wrong with the snapshot directory ends a push, but not before the journal is safe. */
+  async #withLocal<Result>(work: (local: LocalSnapshots) => Promise<Result>): Promise<Result | undefined> {
+    const { journal, local } = this.#work;
+    if (local === undefined || this.#trouble !== undefined) {
+      return undefined;
+    }
+    try {
+      return await work(local);
+    } catch (error) {
+      if (journal === undefined || !isRigError(error, 'RIG_CONFIG_INVALID', 'RIG_LOCAL_IO')) {
+        throw error;
+      }
+      this.#trouble = error;
+      return undefined;
     }
   }
 
   async #write(survey: Survey, writer: Writer): Promise<void> {
-    const { journal, local, goal } = this.#work;
+    const { journal, goal } = this.#work;
     const maker = this.#maker(this.#context, survey, writer);
     if (survey.catalog.snapshots.length > 0) {
       await maker.repairLatest(this.#context.stop);
@@ -90,8 +112,8 @@ export class PushRun {
     if (journal !== undefined) {
       await this.#appending(this.#context, journal, survey, writer).upTo(goal);
     }
-    if (local !== undefined && !this.#context.stop.aborted) {
-      await this.#pushing(this.#context, local, survey, writer).once();
+    if (!this.#context.stop.aborted) {
+      await this.#withLocal((local) => this.#pushing(this.#context, local, survey, writer).once());
     }
     if (this.#options.journalSnapshot && journal !== undefined && !this.#context.stop.aborted) {
       await this.#snapshotJournal(maker, journal, survey, writer);
@@ -205,9 +227,10 @@ export class PushRun {
   }
 
   async #hasWork({ descriptor, tail: { durable } }: Survey): Promise<boolean> {
-    const { journal, local, goal } = this.#work;
+    const { journal, goal } = this.#work;
     const reach = reachOf(descriptor, Math.max(durable, goal));
-    if (this.#options.journalSnapshot || (local !== undefined && (await local.due(reach)).length > 0)) {
+    const due = (await this.#withLocal((local) => local.due(reach))) ?? [];
+    if (this.#options.journalSnapshot || due.length > 0) {
       return true;
     }
     if (journal === undefined || durable >= goal) {

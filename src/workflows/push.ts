@@ -75,6 +75,9 @@ class Push {
 
   async run(): Promise<PushResult> {
     const { stop } = this.#context;
+    if (this.#journal === undefined) {
+      await this.#local?.check(); // before anything is written
+    }
     try {
       await this.#startAgainWhileOvertaken();
     } catch (error) {

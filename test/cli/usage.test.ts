@@ -9,6 +9,8 @@ const MISTAKES: readonly [argv: string[], command: string | null, message: strin
   [['pusk', 'x'], null, "unknown command 'pusk'", 'did you mean push?'],
   [['--frob'], null, "unknown option '--frob'", 'rigctl --help'],
   [['push'], 'push', 'there is nothing to push', '--snapshots'],
+  [['push', 'a', '--expire', 'mark'], 'push', '--expire is given without --snapshots', '--snapshots'],
+  [['push', 'a', '--keep-last', '2'], 'push', 'what to keep', '--expire'],
   [['push', 'a', '--prune-local', '2'], 'push', '--prune-local is given without --snapshots', '--snapshots'],
   [
     ['push', 'a', '--snapshots', 'd', '--full-ratio', 'half'],

@@ -1,58 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { firstChain } from '../../src/archive/batch-header.ts';
 import { readHead } from '../../src/archive/batch-object.ts';
 import { readDescriptor } from '../../src/archive/descriptor.ts';
-import { sealBatch } from '../../src/archive/seal.ts';
-import { readSnapshotHead, resolveChain } from '../../src/archive/snapshot-object.ts';
-import { readContent } from '../../src/archive/snapshot-reader.ts';
+import { readSnapshotHead } from '../../src/archive/snapshot-object.ts';
 import { RigError } from '../../src/kernel/errors.ts';
 import { KIB } from '../../src/kernel/size.ts';
-import { bodyOf, readWhole } from '../../src/store/body.ts';
-import type { PutBody } from '../../src/store/contract.ts';
-import type { SnapshotOptions } from '../../src/workflows/push.ts';
-import { noise } from '../support/noise.ts';
-import { PushWorld } from '../support/push-world.ts';
+import { bodyOf } from '../../src/store/body.ts';
 
-const JOURNAL = '/app.journal';
-const DIRECTORY = '/snapshots';
+import {
+  contentAt,
+  DIRECTORY,
+  JOURNAL,
+  latest,
+  noisy,
+  SNAPSHOTS,
+  take,
+  worldWith,
+} from '../support/snapshot-world.ts';
+
 const DAY_MS = 86_400_000;
-const SNAPSHOTS: SnapshotOptions = {
-  directory: DIRECTORY,
-  names: undefined,
-  pruneLocal: undefined,
-  expire: undefined,
-};
-
-/** A world with a journal of so many bytes and a snapshot directory. */
-async function worldWith(journalBytes: number): Promise<PushWorld> {
-  const world = new PushWorld();
-  world.fileSystem.append(JOURNAL, 'x'.repeat(journalBytes));
-  await world.fileSystem.makeDirectory(DIRECTORY, 0o700);
-  return world;
-}
-
-function take(world: PushWorld, name: string, content: Uint8Array | string): void {
-  world.fileSystem.append(`${DIRECTORY}/${name}`, content);
-}
-
-function noisy(lengthBytes: number, seed: number): Buffer {
-  return Buffer.concat([...noise(seed, lengthBytes)]);
-}
-
-async function latest(world: PushWorld): Promise<string | undefined> {
-  const object = await world.store().get('LATEST');
-  return object && Buffer.from(await readWhole('LATEST', object, KIB)).toString();
-}
-
-async function contentAt(world: PushWorld, at: number): Promise<Buffer> {
-  const store = world.store();
-  const archive = (await readDescriptor(store))?.id ?? '';
-  const parts: Uint8Array[] = [];
-  for await (const bytes of readContent(store, await resolveChain(store, at, archive))) {
-    parts.push(bytes);
-  }
-  return Buffer.concat(parts);
-}
 
 describe('push with snapshots', () => {
   it('stores what is durable, between cuts too, and LATEST names the newest', async () => {
@@ -148,6 +113,85 @@ describe('push with snapshots', () => {
     expect(names.sort()).toEqual(['1000', '30']);
   });
 
+  it('removes nothing here that an earlier run may have stored with other bytes', async () => {
+    const world = await worldWith(100);
+    take(world, '10', 'one');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    const mine = '/mine';
+    await world.fileSystem.makeDirectory(mine, 0o700);
+    world.fileSystem.append(`${mine}/10`, 'two');
+    world.fileSystem.append(`${mine}/20`, 'newer');
+    world.clock.jumpWall(-DAY_MS); // so that its age does not tell
+    const options = { ...SNAPSHOTS, directory: mine, pruneLocal: 1 };
+    const run = world.start({ journal: JOURNAL, snapshots: options });
+    expect(await world.clock.runUntil(run.ended)).toMatchObject({ snapshots: 1, skippedSnapshots: 1 });
+    expect(run.reports).toContainEqual(expect.objectContaining({ code: 'snapshot-differs' }));
+    expect(world.fileSystem.contentOf(`${mine}/10`).toString()).toBe('two');
+  });
+
+  it('removes here what an earlier run has stored, once it is compared', async () => {
+    const world = await worldWith(100);
+    for (const at of [10, 20, 30]) {
+      take(world, String(at), `state ${at}`);
+    }
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    await world.once({ journal: JOURNAL, snapshots: { ...SNAPSHOTS, pruneLocal: 1 } });
+    expect((await world.fileSystem.list(DIRECTORY)).map(({ name }) => name)).toEqual(['30']);
+  });
+
+  it('goes on when an archived snapshot is damaged, leaves its local copy, and stores the next one whole', async () => {
+    const world = await worldWith(100);
+    take(world, '10', 'state 10');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    await world.store().put('SNAPSHOT/000000000000000a', bodyOf('rubbish'), { if: 'any' });
+    world.fileSystem.append(JOURNAL, 'x'.repeat(100));
+    take(world, '150', 'state 150');
+    const run = world.start({ journal: JOURNAL, snapshots: { ...SNAPSHOTS, pruneLocal: 1 } });
+    expect(await world.clock.runUntil(run.ended)).toMatchObject({
+      durable: 200,
+      snapshots: 1,
+      skippedSnapshots: 1,
+    });
+    expect(run.reports).toContainEqual(expect.objectContaining({ code: 'snapshot-damaged' }));
+    expect((await contentAt(world, 150)).toString()).toBe('state 150');
+    expect(await world.fileSystem.stat(`${DIRECTORY}/10`)).toBeDefined();
+  });
+
+  it('pushes the journal before it complains of the directory', async () => {
+    const world = await worldWith(100);
+    take(world, '1234567890123456', 'hex or decimal?');
+    await expect(world.once({ journal: JOURNAL, snapshots: SNAPSHOTS })).rejects.toMatchObject({
+      code: 'RIG_CONFIG_INVALID',
+    });
+    expect(await world.archived()).toHaveLength(100);
+  });
+
+  it('makes no archive when there is no journal and the directory cannot be read', async () => {
+    const world = await worldWith(0);
+    const snapshots = { ...SNAPSHOTS, directory: '/nowhere' };
+    await expect(world.once({ journal: undefined, snapshots })).rejects.toMatchObject({
+      code: 'RIG_LOCAL_IO',
+    });
+    expect(await world.keys()).toEqual([]);
+  });
+
+  it('makes LATEST right after a put whose answer was lost', async () => {
+    const world = await worldWith(100);
+    take(world, '50', 'state');
+    const store = world.store();
+    let lost = false;
+    store.script.put = async (key, proceed) => {
+      const result = await proceed();
+      if (key.startsWith('SNAPSHOT/') && !lost) {
+        lost = true;
+        throw new RigError('RIG_STORE_UNAVAILABLE', 'connection reset');
+      }
+      return result;
+    };
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS }, store);
+    expect([lost, await latest(world)]).toEqual([true, '32']);
+  });
+
   it('repairs LATEST when it is lost or stale', async () => {
     const world = await worldWith(100);
     take(world, '50', 'state');
@@ -183,31 +227,6 @@ describe('push with snapshots', () => {
     expect((await contentAt(world, 50)).toString()).toBe('state');
   });
 });
-
-describe('an archive with a stray batch below its newest snapshot', () => {
-  it('is pushed to as if the stray were not there', async () => {
-    const world = await worldWith(20_000);
-    take(world, '9000', 'state');
-    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS, batchBytes: 4 * KIB });
-    const stray = await strayBatch(world);
-    await world.store().delete(['LOG/0000000000000000', 'LOG/0000000000001000']);
-    await world.store().put('LOG/0000000000000000', stray, { if: 'absent' });
-    world.fileSystem.append(JOURNAL, 'y');
-    expect(await world.once({ journal: JOURNAL })).toMatchObject({ durable: 20_001, batches: 1 });
-    const made = await world.once({ journal: JOURNAL, journalSnapshot: true });
-    expect((await contentAt(world, made.durable)).equals(world.fileSystem.contentOf(JOURNAL))).toBe(true);
-  });
-});
-
-/** What a writer that was overtaken and slept may still put. */
-async function strayBatch(world: PushWorld): Promise<PutBody> {
-  const archive = (await readDescriptor(world.store()))?.id ?? '';
-  const content = { archive, first: 0, end: 5, records: 5, prev: firstChain(archive), epoch: 1 };
-  const payload = (async function* () {
-    yield Buffer.from('stray');
-  })();
-  return (await sealBatch({ ...content, observed: [[5, 1]] }, payload, { name: 'zstd', level: 1 })).body;
-}
 
 describe('push --follow with snapshots', () => {
   it('stores each one as soon as its offset is durable', async () => {
@@ -253,55 +272,6 @@ describe('push --follow with snapshots', () => {
     await expect(world.clock.runUntil(older.ended)).rejects.toMatchObject({ code: 'RIG_FENCED' });
     newer.stop();
     await world.clock.runUntil(newer.ended);
-  });
-});
-
-describe('a snapshot of the journal', () => {
-  it('gives the whole journal, and later ones store only what came after', async () => {
-    const world = await worldWith(0);
-    const parts: Buffer[] = [];
-    for (let round = 0; round < 3; round += 1) {
-      parts.push(noisy(300 * KIB, round));
-      world.fileSystem.append(JOURNAL, parts[round] ?? '');
-      const result = await world.once({
-        journal: JOURNAL,
-        journalSnapshot: true,
-        batchBytes: 64 * KIB,
-        fullRatio: 9,
-      });
-      expect(result.snapshots).toBe(1);
-      expect((await contentAt(world, result.durable)).equals(Buffer.concat(parts))).toBe(true);
-    }
-    const head = await readSnapshotHead(
-      world.store(),
-      `SNAPSHOT/${(900 * KIB).toString(16).padStart(16, '0')}`,
-    );
-    expect(head).toMatchObject({
-      header: { of: 'journal', base: 600 * KIB },
-      footer: { ownBytes: 300 * KIB },
-    });
-  });
-
-  it('is refused when the journal here is not what was archived', async () => {
-    const world = await worldWith(0);
-    const journal = noisy(3_000 * KIB, 1);
-    world.fileSystem.append(JOURNAL, journal);
-    await world.once({ journal: JOURNAL, batchBytes: 64 * KIB });
-    journal.writeUInt8(journal.readUInt8(1_000 * KIB) ^ 1, 1_000 * KIB);
-    world.fileSystem.append('/copy', journal);
-    await expect(world.once({ journal: '/copy', journalSnapshot: true })).rejects.toMatchObject({
-      code: 'RIG_DIVERGED',
-    });
-    expect(await latest(world)).toBeUndefined();
-  });
-
-  it('is refused where the application has a snapshot', async () => {
-    const world = await worldWith(100);
-    take(world, '100', 'state');
-    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
-    await expect(world.once({ journal: JOURNAL, journalSnapshot: true })).rejects.toSatisfy(
-      (error) => error instanceof RigError && error.code === 'RIG_INCOMPLETE',
-    );
   });
 });
 

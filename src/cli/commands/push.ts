@@ -133,12 +133,13 @@ function snapshotOptions(journal: string | undefined, flags: PushFlags): Snapsho
   if (directory !== undefined) {
     return { directory, names, pruneLocal, expire: expiryOf(flags) };
   }
-  const alone = (['snapshotNames', 'pruneLocal', 'fullRatio'] as const).find(
+  const alone = (['snapshotNames', 'pruneLocal', 'fullRatio', 'expire'] as const).find(
     (name) => flags[name] !== undefined,
   );
   if (alone !== undefined) {
     throw usage(`${SNAPSHOT_FLAGS[alone]} is given without --snapshots`, 'add --snapshots DIRECTORY');
   }
+  expiryOf(flags);
   if (journal === undefined) {
     throw usage('there is nothing to push', 'name a journal, a directory with --snapshots, or both');
   }
