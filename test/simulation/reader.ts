@@ -132,7 +132,9 @@ export class Reader {
   #kept(what: 'state' | 'journal', at: RecoveryPoint): boolean {
     const { oracle, retention } = this.#scene.place;
     const offset = at.kind === 'offset' ? at.offset : oracle.end;
-    return at.kind !== 'time' && retention.canRestore(what, offset);
+    // Inside a record the one before it is left out, and perhaps the snapshot in it.
+    const offsets = [offset, this.#exact(offset)];
+    return at.kind !== 'time' && offsets.every((point) => retention.canRestore(what, point));
   }
 
   /** While prunes run, what is listed may be gone a moment later. */
