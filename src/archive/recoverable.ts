@@ -7,6 +7,20 @@ export interface Range {
   readonly to: Offset;
 }
 
+/** The offset in these ranges that is nearest to another on one side of it, or is that; undefined: there is none. */
+export function nearestIn(
+  ranges: readonly Range[],
+  offset: Offset,
+  side: 'before' | 'after',
+): Offset | undefined {
+  if (side === 'before') {
+    const range = ranges.findLast(({ from }) => from <= offset);
+    return range && Math.min(range.to, offset);
+  }
+  const range = ranges.find(({ to }) => to >= offset);
+  return range && Math.max(range.from, offset);
+}
+
 /** Where a restore can begin, and how far the batches lead on from there. */
 export interface Reach {
   /** The journal's beginning is an image of the journal, at 0. */

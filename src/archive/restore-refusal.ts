@@ -1,8 +1,8 @@
 import { RigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import { countBelow, type Extent } from './plan-restore.ts';
-import { type Range, recoverableRanges } from './recoverable.ts';
-import type { SnapshotHeader } from './snapshot-header.ts';
+import { type Range, type Reach, recoverableRanges } from './recoverable.ts';
+import type { SnapshotHeader, SnapshotOf } from './snapshot-header.ts';
 
 /** What was found out about an archive beyond its listing. */
 export interface Knowledge {
@@ -12,14 +12,32 @@ export interface Knowledge {
   readonly badOffsets: readonly Offset[];
 }
 
-/** The offsets that some restore gives, as far as the listing and what else is known tell. */
-export function recoverableIn(extent: Extent, { snapshots, badOffsets }: Knowledge): readonly Range[] {
+/**
+ * The offsets at which the journal or the state can be restored, as far as the listing and what else is known tell.
+ * Undefined `what`: one or the other.
+ */
+export function recoverableIn(
+  extent: Extent,
+  { snapshots, badOffsets }: Knowledge,
+  what?: SnapshotOf,
+): readonly Range[] {
   if (extent.descriptor.format === 'none') {
     return recoverableRanges(snapshots.map(({ at }) => ({ of: 'state', at, end: at })));
   }
   const reach = (cut: Offset) => listedReach(extent, cut, badOffsets);
-  const reaches = snapshots.map(({ of, at, cut }) => ({ of, at, end: reach(cut) }));
-  return recoverableRanges([{ of: 'journal', at: 0, end: reach(0) }, ...reaches]);
+  const reaches = snapshots.map(({ of, at, cut }) => ({ of, at, end: Math.max(at, reach(cut)) }));
+  const states = reaches.filter(({ of }) => of === 'state');
+  const images = [
+    { of: 'journal', at: 0, end: reach(0) } as const,
+    ...reaches.filter((one) => one.of === 'journal'),
+  ];
+  if (what === 'state') {
+    // The journal after a state may come out of an image of the journal, too.
+    const endOf = ({ at, end }: Reach) =>
+      Math.max(end, ...images.filter((image) => image.at > at).map((image) => image.end));
+    return recoverableRanges(states.map((state) => ({ ...state, end: endOf(state) })));
+  }
+  return recoverableRanges(what === 'journal' ? images : [...images, ...states]);
 }
 
 /** The end of the batches from this cut on; where the last one before a hole starts: it may be short. */
@@ -37,9 +55,9 @@ export function listedReach(
 }
 
 /** Nothing there has this offset or time. */
-export function notCovered(what: string, recoverable: readonly Range[], hint?: string): RigError {
+export function notCovered(what: string, recoverable: readonly Range[], hint: string): RigError {
   return new RigError('RIG_OFFSET_NOT_COVERED', `${what}; ${showRecoverable(recoverable)}`, {
-    hint: hint ?? 'ask for a point within these offsets, or for the latest',
+    hint,
     details: { recoverable: toDetails(recoverable) },
   });
 }

@@ -1,18 +1,18 @@
-import type { BatchHeader } from '../archive/batch-header.ts';
+import type { BatchHeader, Observation } from '../archive/batch-header.ts';
 import type { ListedBatch } from '../archive/catalog.ts';
 import { countBelow, latestOffset, lossAt } from '../archive/plan-restore.ts';
 import { needHead } from '../archive/reader.ts';
-import { notCovered } from '../archive/restore-refusal.ts';
 import { judgeTime, observedAround, showObservation } from '../archive/time-index.ts';
 import { formatTime } from '../kernel/clock.ts';
 import { RigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
 import { formatOf } from './format.ts';
+import { nearestPoint } from './nearest-point.ts';
 import type { Overview } from './overview.ts';
 import { findRecordEnds } from './record-ends.ts';
 import type { Lookup, RecoveryPoint } from './recovery-lookup.ts';
-import { resolveSnapshotPoint } from './snapshot-point.ts';
+import { createdAtMs, resolveSnapshotPoint, showSnapshot, storedAround } from './snapshot-point.ts';
 import { isStray } from './strays.ts';
 
 /**
@@ -39,18 +39,20 @@ async function resolveOffset(lookup: Lookup, offset: Offset): Promise<Offset> {
   if (await isSnapshotAsked(lookup, offset)) {
     return offset;
   }
+  const loss = offset > overview.end ? lossAt(overview, offset) : undefined;
+  if (loss !== undefined) {
+    throw loss;
+  }
+  const near = nearest && (await nearestPoint(lookup, offset, nearest));
+  if (near !== undefined) {
+    return near;
+  }
   if (offset > overview.end) {
-    throw (
-      lossAt(overview, offset) ??
-      notCovered(`offset ${showOffset(offset)} is beyond the archive's end`, await attempts.recoverable())
-    );
+    throw await attempts.notCovered(`offset ${showOffset(offset)} is beyond the archive's end`);
   }
   const { before, after } = await findRecordEnds(context, overview, formatOf(overview.descriptor), offset);
-  if (before === after || nearest === 'before') {
-    return before;
-  }
-  if (nearest === 'after') {
-    return after;
+  if (before === after || nearest !== undefined) {
+    return nearest === 'after' ? after : before; // if it cannot be restored, restoring it says why
   }
   throw new RigError(
     'RIG_OFFSET_NOT_BOUNDARY',
@@ -74,7 +76,7 @@ async function isSnapshotAsked({ overview, what }: Lookup, offset: Offset): Prom
 }
 
 async function resolveTime(lookup: Lookup, atMs: number): Promise<Offset> {
-  const { context, overview, attempts, nearest } = lookup;
+  const { context, overview, nearest } = lookup;
   const { batches } = overview.catalog;
   const around = await observedAround(
     overview.tailDamage === undefined ? batches : batches.slice(0, -1),
@@ -83,14 +85,7 @@ async function resolveTime(lookup: Lookup, atMs: number): Promise<Offset> {
   );
   const answer = judgeTime(around, atMs, nearest);
   if (answer === undefined) {
-    const first =
-      around.after === undefined
-        ? 'nothing was ever archived'
-        : `the first is ${showObservation(around.after)}`;
-    throw notCovered(
-      `${formatTime(atMs)} is before all observations: ${first}`,
-      await attempts.recoverable(),
-    );
+    return resolveUnobserved(lookup, atMs, around.after);
   }
   if (answer.afterLast) {
     context.report({
@@ -104,8 +99,47 @@ async function resolveTime(lookup: Lookup, atMs: number): Promise<Offset> {
     });
     return latestOffset(overview);
   }
-  // What was observed may end inside a record that was being written.
-  return resolveOffset({ ...lookup, nearest: 'before' }, answer.observation[0]);
+  return resolveObserved(lookup, answer.observation[0]);
+}
+
+/** What was observed may end inside a record that was being written. */
+async function resolveObserved(lookup: Lookup, observed: Offset): Promise<Offset> {
+  const { context, overview, nearest } = lookup;
+  if (await isSnapshotAsked(lookup, observed)) {
+    return observed;
+  }
+  const { before } = await findRecordEnds(context, overview, formatOf(overview.descriptor), observed);
+  return (nearest && (await nearestPoint(lookup, before, nearest))) ?? before;
+}
+
+/** A time before the first observation, of which the snapshots may still tell. */
+async function resolveUnobserved(
+  lookup: Lookup,
+  atMs: number,
+  first: Observation | undefined,
+): Promise<Offset> {
+  const { overview, attempts, what, nearest } = lookup;
+  const snapshots = (await overview.shelf.all()).filter(({ of }) => of === what);
+  const { before, after } = storedAround(snapshots, atMs);
+  if (nearest === 'before' && before !== undefined) {
+    return before.at;
+  }
+  if (nearest === 'after' && after !== undefined && createdAtMs(after) < (first?.[1] ?? Infinity)) {
+    return after.at;
+  }
+  if (nearest === 'after' && first !== undefined) {
+    return resolveObserved(lookup, first[0]);
+  }
+  const sides = [before && '--nearest before', (after ?? first) && '--nearest after'].filter(Boolean);
+  const observed =
+    first === undefined ? 'nothing was ever archived' : `the first is ${showObservation(first)}`;
+  const stored = before === undefined ? '' : `, and there is a snapshot of ${showSnapshot(before)}`;
+  throw await attempts.notCovered(
+    `${formatTime(atMs)} is before all observations: ${observed}${stored}`,
+    nearest === undefined && sides.length > 0
+      ? `ask for a point within these offsets, or add ${sides.join(' or ')}`
+      : undefined,
+  );
 }
 
 /** Undefined: a stray, which tells nothing of this journal. */

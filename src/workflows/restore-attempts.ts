@@ -9,7 +9,7 @@ import {
   type Range,
   type RestorePlan,
 } from '../archive/plan-restore.ts';
-import { notCovered, recoverableIn, refused } from '../archive/restore-refusal.ts';
+import { type Knowledge, notCovered, recoverableIn, refused } from '../archive/restore-refusal.ts';
 import { isRigError, type RigError } from '../kernel/errors.ts';
 import { isOffset, type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
@@ -20,14 +20,16 @@ import { plansFor, type RestoredThing } from './restore-plans.ts';
 export class Attempts {
   readonly #context: Context;
   readonly #overview: Overview;
+  readonly #what: RestoredThing;
   /** Where batches turned out to be damaged or missing. */
   readonly #badOffsets: Offset[] = [];
   readonly #failures: RigError[] = [];
   readonly #told = new Set<RigError>();
 
-  constructor(context: Context, overview: Overview) {
+  constructor(context: Context, overview: Overview, what: RestoredThing) {
     this.#context = context;
     this.#overview = overview;
+    this.#what = what;
   }
 
   /**
@@ -36,12 +38,11 @@ export class Attempts {
    * @throws RigError of the damage, when there is no other plan; RIG_OFFSET_NOT_COVERED when there was never one.
    */
   async firstOf<Result>(
-    what: RestoredThing,
     offset: Offset,
     work: (plan: RestorePlan) => Promise<Result>,
     mayTryAgain: () => boolean,
   ): Promise<Result> {
-    for await (const plan of plansFor(this.#overview, what, offset)) {
+    for await (const plan of plansFor(this.#overview, this.#what, offset)) {
       if (await this.#isRuledOut(plan)) {
         continue;
       }
@@ -55,7 +56,7 @@ export class Attempts {
         }
       }
     }
-    throw this.#worstFailure() ?? (await this.#whyNone(what, offset));
+    throw this.#worstFailure() ?? (await this.#whyNone(offset));
   }
 
   /** The error as the user gets it: damage with what can be restored instead; anything else as it is. */
@@ -73,18 +74,41 @@ export class Attempts {
     const { offset: from, found: to } = error.details;
     const isGap = error.code === 'RIG_CHAIN_GAP' && isOffset(from) && isOffset(to);
     return isGap && to <= ((await this.#overview.shelf.newest())?.cut ?? 0)
-      ? notCovered(
-          `offsets ${showOffset(from)} to ${showOffset(to)} are not archived any more`,
-          await this.recoverable(),
-          'ask for a point within these offsets, with --state where there is only a snapshot of the state',
-        )
-      : refused(error, await this.recoverable());
+      ? this.notCovered(`offsets ${showOffset(from)} to ${showOffset(to)} are not archived any more`)
+      : refused(error, await this.#named());
   }
 
-  /** As far as anybody can tell by now. */
+  /** Where the asked thing can be restored, as far as anybody can tell by now. */
   async recoverable(): Promise<readonly Range[]> {
-    const snapshots = await this.#overview.shelf.all();
-    return recoverableIn(this.#overview, { snapshots, badOffsets: this.#badOffsets });
+    return recoverableIn(this.#overview, await this.#knowledge(), this.#what);
+  }
+
+  /** Nothing there has this offset or time. */
+  async notCovered(message: string, hint?: string): Promise<RigError> {
+    return notCovered(message, await this.#named(), hint ?? (await this.#hint()));
+  }
+
+  /** What a refusal names: where there is no journal any more, a state may still help. */
+  async #named(): Promise<readonly Range[]> {
+    const what = this.#what === 'state' ? 'state' : undefined;
+    return recoverableIn(this.#overview, await this.#knowledge(), what);
+  }
+
+  async #hint(): Promise<string> {
+    const { descriptor, end } = this.#overview;
+    const [first, ...others] = await this.recoverable();
+    if (first === undefined) {
+      return descriptor.format === 'none'
+        ? 'push a snapshot first, or check --archive'
+        : 'leave --state out to restore the journal, or push a snapshot of the state first';
+    }
+    return first.to === 0 && others.length === 0 && end > 0
+      ? 'add --state to get the newest state and the journal after it'
+      : 'ask for a point within these offsets, or for the latest';
+  }
+
+  async #knowledge(): Promise<Knowledge> {
+    return { snapshots: await this.#overview.shelf.all(), badOffsets: this.#badOffsets };
   }
 
   /** Does it need something that is known to be damaged? */
@@ -150,26 +174,22 @@ export class Attempts {
     return failures.find(({ code }) => code !== 'RIG_CHAIN_GAP') ?? failures[0];
   }
 
-  async #whyNone(what: RestoredThing, offset: Offset): Promise<RigError> {
+  async #whyNone(offset: Offset): Promise<RigError> {
     const overview = this.#overview;
     if (offset > overview.end) {
       const loss = lossAt(overview, offset);
-      const message = `offset ${showOffset(offset)} is beyond the archive's end`;
-      return loss ?? notCovered(message, await this.recoverable());
+      return loss ?? this.notCovered(`offset ${showOffset(offset)} is beyond the archive's end`);
     }
-    const journal = await this.#plainPlan(what, offset);
+    const journal = await this.#plainPlan(offset);
     const hole = journal === undefined ? undefined : listedHole(overview, journal);
     return hole === undefined
-      ? notCovered(
-          `there is no snapshot of the state at or below offset ${showOffset(offset)}`,
-          await this.recoverable(),
-        )
+      ? this.notCovered(`there is no snapshot of the state at or below offset ${showOffset(offset)}`)
       : missing(hole.from, hole.to);
   }
 
   /** What would be read if it were there. */
-  async #plainPlan(what: RestoredThing, offset: Offset): Promise<JournalPlan | undefined> {
-    if (what === 'journal') {
+  async #plainPlan(offset: Offset): Promise<JournalPlan | undefined> {
+    if (this.#what === 'journal') {
       return planFromBeginning(this.#overview, offset);
     }
     for await (const header of this.#overview.shelf.downFrom(offset)) {

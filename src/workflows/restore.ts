@@ -58,12 +58,12 @@ async function restoreOnce(
 ): Promise<RestoreResult> {
   const overview = await readOverview(context);
   const what = thingOf(overview, options);
-  const attempts = new Attempts(context, overview);
+  const attempts = new Attempts(context, overview, what);
   try {
     const lookup = { context, overview, attempts, what, nearest: options.nearest };
     const offset = await resolvePoint(lookup, options.at);
     const work = (plan: RestorePlan) => follow(context, overview, options, destination, plan);
-    return await attempts.firstOf(what, offset, work, () => destination.isUntouched);
+    return await attempts.firstOf(offset, work, () => destination.isUntouched);
   } catch (error) {
     throw await attempts.explain(error);
   }

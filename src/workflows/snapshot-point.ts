@@ -1,4 +1,3 @@
-import { notCovered } from '../archive/restore-refusal.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { formatTime, parseTime } from '../kernel/clock.ts';
 import { RigError } from '../kernel/errors.ts';
@@ -21,7 +20,7 @@ async function resolveLatest({ overview: { shelf }, attempts }: Lookup): Promise
   const newest = await shelf.newest();
   if (newest === undefined) {
     const [damage] = shelf.damage.values();
-    throw damage ?? notCovered('there is no snapshot', await attempts.recoverable());
+    throw damage ?? (await attempts.notCovered('there is no snapshot'));
   }
   return newest.at;
 }
@@ -40,7 +39,7 @@ async function resolveOffset({ overview, attempts, nearest }: Lookup, offset: Of
   }
   if (before === undefined || after === undefined) {
     const side = before === undefined ? 'before the first' : 'beyond the last';
-    throw notCovered(`offset ${showOffset(offset)} is ${side} snapshot`, await attempts.recoverable());
+    throw await attempts.notCovered(`offset ${showOffset(offset)} is ${side} snapshot`);
   }
   throw new RigError(
     'RIG_OFFSET_NOT_BOUNDARY',
@@ -54,15 +53,13 @@ async function resolveOffset({ overview, attempts, nearest }: Lookup, offset: Of
 }
 
 async function resolveTime({ context, overview, attempts, nearest }: Lookup, atMs: number): Promise<Offset> {
-  const snapshots = await overview.shelf.all();
-  const before = snapshots.findLast((header) => createdAtMs(header) <= atMs);
-  const after = snapshots.find((header) => createdAtMs(header) > atMs);
+  const { before, after } = storedAround(await overview.shelf.all(), atMs);
+  if (before === undefined && after !== undefined && nearest === 'after') {
+    return after.at;
+  }
   if (before === undefined) {
     const first = after === undefined ? 'there is none' : `that is ${showSnapshot(after)}`;
-    throw notCovered(
-      `${formatTime(atMs)} is before the first snapshot: ${first}`,
-      await attempts.recoverable(),
-    );
+    throw await attempts.notCovered(`${formatTime(atMs)} is before the first snapshot: ${first}`);
   }
   if (after === undefined) {
     context.report({
@@ -93,11 +90,20 @@ async function resolveTime({ context, overview, attempts, nearest }: Lookup, atM
   );
 }
 
+/** The last snapshot that was stored not after a moment, and the first one that was stored after it. */
+export function storedAround(
+  snapshots: readonly SnapshotHeader[],
+  atMs: number,
+): { before: SnapshotHeader | undefined; after: SnapshotHeader | undefined } {
+  const before = snapshots.findLast((header) => createdAtMs(header) <= atMs);
+  return { before, after: snapshots.find((header) => createdAtMs(header) > atMs) };
+}
+
 /** One without a readable time is as if it had always been there. */
-function createdAtMs({ createdAt }: SnapshotHeader): number {
+export function createdAtMs({ createdAt }: SnapshotHeader): number {
   return parseTime(createdAt) ?? 0;
 }
 
-function showSnapshot({ at, createdAt }: SnapshotHeader): string {
-  return `offset ${showOffset(at)} of ${createdAt}`;
+export function showSnapshot({ at, createdAt }: SnapshotHeader): string {
+  return `offset ${showOffset(at)} stored at ${createdAt}`;
 }

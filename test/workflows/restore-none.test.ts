@@ -80,6 +80,9 @@ describe('an archive without a journal', () => {
     expect(
       await refusal(restore(testContext(archive.store), options(timeOf(FIRST_OBSERVED_MS - 1)))),
     ).toMatchObject({ code: 'RIG_OFFSET_NOT_COVERED' });
+    expect(await restored(archive, { ...timeOf(FIRST_OBSERVED_MS - 1), nearest: 'after' })).toMatchObject({
+      offset: 5,
+    });
   });
 
   test('has no journal to give, and is told so', async () => {
