@@ -6,6 +6,7 @@ import type { Catalog } from '../archive/catalog.ts';
 import type { Claim } from '../archive/claim.ts';
 import { damaged, missing } from '../archive/damage.ts';
 import { SNAPSHOT_PREFIX, snapshotKey, writerKey } from '../archive/layout.ts';
+import { countBelow } from '../archive/plan-restore.ts';
 import { recoverableRanges } from '../archive/recoverable.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
@@ -124,20 +125,25 @@ export function judgeEnd(
   }
 }
 
-/**
- * Warns of what can no longer be restored between what can. That an archive begins with a snapshot's cut is what a
- * prune leaves, and no news.
- */
+/** Warns of what can no longer be restored between what can, unless a prune took it: that was meant, and is no news. */
 export function warnOfHoles({ catalog }: LogTask, { reaches }: LogResult, report: VerifyReport): void {
-  const first = catalog.batches[0]?.first ?? Number.POSITIVE_INFINITY;
   let from: Offset = 0;
   for (const range of recoverableRanges(reaches)) {
     const cut = Math.min(...reaches.filter(({ at }) => at === range.from).map((reach) => reach.cut));
-    if (range.from > from && first < cut) {
+    if (range.from > from && !isAsPruned(catalog, reaches, cut)) {
       const to = range.from;
-      const message = `offsets ${showOffset(from)} to ${showOffset(to)} can no longer be restored`;
+      const message = `no offset between ${showOffset(from)} and ${showOffset(to)} can be restored any more`;
       report.warnOf({ code: 'range-unrestorable', object: null, offset: from, message, from, to });
     }
     from = range.to;
   }
+}
+
+/**
+ * Are the batches below a snapshot's cut gone, as a prune leaves an archive? It always keeps the newest batch, which
+ * may lie below the cut, and then nothing leads to it.
+ */
+function isAsPruned({ batches }: Catalog, reaches: LogResult['reaches'], cut: Offset): boolean {
+  const below = countBelow(batches, cut);
+  return below === 0 || (below === 1 && reaches.every((reach) => reach.cut !== batches[0]?.first));
 }

@@ -1,7 +1,11 @@
-import type { Catalog } from '../archive/catalog.ts';
+import type { Catalog, ListedWriter } from '../archive/catalog.ts';
+import { readClaim } from '../archive/claim.ts';
 import { LATEST_KEY, LOG_PREFIX, meaningOf, WRITER_PREFIX } from '../archive/layout.ts';
+import { mapInOrder } from '../kernel/concurrency.ts';
+import type { RigError } from '../kernel/errors.ts';
 import { readWhole } from '../store/body.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
+import { needDamage } from './overview.ts';
 import type { VerifyReport } from './verify-report.ts';
 
 /** `LATEST` holds at most 16 hex digits. */
@@ -42,6 +46,39 @@ async function readLatest(store: Store, options: CallOptions): Promise<string | 
   return (
     object && Buffer.from(await readWhole(LATEST_KEY, object, 2 * LATEST_LIMIT_BYTES)).toString('latin1')
   );
+}
+
+/** Claims of writers that others came after: nothing rests on them, so damage to one is a warning. */
+export async function judgeOlderClaims(
+  store: Store,
+  writers: readonly ListedWriter[],
+  report: VerifyReport,
+  options: CallOptions,
+): Promise<void> {
+  const looks = mapInOrder(
+    writers.slice(0, -1),
+    store.capabilities.parallelCalls,
+    async ({ key, epoch }) => ({
+      key,
+      damage: await claimDamage(store, epoch, options),
+    }),
+  );
+  for await (const { key, damage } of looks) {
+    options.signal?.throwIfAborted();
+    if (damage !== undefined) {
+      report.warnOfDamage('claim-damaged', damage, key);
+    }
+  }
+}
+
+/** One that is gone since it was listed is no damage: a prune removes them. */
+async function claimDamage(store: Store, epoch: number, options: CallOptions): Promise<RigError | undefined> {
+  try {
+    await readClaim(store, epoch, options);
+    return undefined;
+  } catch (error) {
+    return needDamage(error);
+  }
 }
 
 /**

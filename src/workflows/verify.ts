@@ -25,7 +25,7 @@ import {
   type LogTask,
   warnOfHoles,
 } from './verify-log.ts';
-import { addNewBatches, judgeNames } from './verify-names.ts';
+import { addNewBatches, judgeNames, judgeOlderClaims } from './verify-names.ts';
 import { VerifyReport } from './verify-report.ts';
 import { compareImages, judgeAllSnapshots, replaySnapshots } from './verify-snapshots.ts';
 
@@ -114,6 +114,9 @@ class Verification {
     const catalog = await addNewBatches(store, listed, { signal });
     const descriptor = this.#judgeDescriptor(stored, claim);
     await judgeNames(store, catalog, report, { signal });
+    if (this.#level !== 'list') {
+      await judgeOlderClaims(store, catalog.writers, report, { signal });
+    }
     if (descriptor === undefined) {
       return this.#result({ batches: 0, snapshots: 0, bytes: 0 }, [{ from: 0, to: 0 }]);
     }

@@ -1,6 +1,7 @@
 import { test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { batchKey, SNAPSHOT_PREFIX, snapshotKey, writerKey } from '../../src/archive/layout.ts';
+import { prune } from '../../src/workflows/prune.ts';
 import { VERIFY_LEVELS, type VerifyLevel, verify } from '../../src/workflows/verify.ts';
 import { type BuiltArchive, buildArchive, objectBytes, overwrite } from '../support/archive-builder.ts';
 import { collect } from '../support/collect.ts';
@@ -16,6 +17,7 @@ import {
   WHOLE,
 } from '../support/image-archive.ts';
 import { refusal } from '../support/line-archive.ts';
+import { retentionArchive } from '../support/retention-archive.ts';
 import { ScriptedStore } from '../support/scripted-store.ts';
 import { testContext } from '../support/workflow-context.ts';
 
@@ -97,15 +99,45 @@ describe('the log', () => {
   test.each([
     ['of the same content and another cut', JOURNAL, [10, 25, 50]],
     ['of other content', Buffer.alloc(50, 1), [10, 20, 50]],
-  ])('may have a stray %s below, which nothing links to', async (_, journal, cuts) => {
+  ])('may have a stray %s below, which nothing links to, where a prune was', async (_, journal, cuts) => {
     const archive = await archiveWith([{ at: 30 }]);
     const zombie = await buildArchive({ journal, cuts });
     remove(archive, batchKey(0), batchKey(10), batchKey(20));
     await overwrite(archive.store, batchKey(10), objectBytes(zombie, batchKey(10)));
     const { findings, warnings, recoverable } = await look(archive);
     expect(findings).toEqual([]);
-    expect(warnings).toMatchObject([{ code: 'range-unrestorable', from: 0, to: 30 }]);
+    expect(warnings).toEqual([]);
     expect(recoverable).toEqual([{ from: 30, to: 50 }]);
+  });
+
+  test('is missed below a snapshot where one batch is left that the beginning leads to', async () => {
+    const archive = await archiveWith([{ at: 30 }]);
+    remove(archive, batchKey(10), batchKey(20));
+    const { warnings } = await look(archive);
+    expect(warnings).toMatchObject([
+      {
+        code: 'range-unrestorable',
+        message: expect.stringMatching(
+          /^no offset between \d+ \(0x\w+\) and 30 \(0x1e\) can be restored any more$/,
+        ),
+        to: 30,
+      },
+    ]);
+  });
+
+  test.each(VERIFY_LEVELS.slice(0, 3))('says nothing of what a prune took, at level %s', async (level) => {
+    const archive = await retentionArchive([
+      { at: 15, ageDays: 9 },
+      { at: 40, ageDays: 6 },
+      { at: 100, ageDays: 2 },
+    ]);
+    const policy = { keepDaily: 4 };
+    await prune(testContext(archive.store), { policy, action: 'delete', dryRun: false });
+    const { findings, warnings, recoverable } = await look(archive, level);
+    expect(archive.namespace.objects.has(batchKey(80))).toBe(false);
+    expect(archive.namespace.objects.has(batchKey(90))).toBe(true);
+    expect({ findings, warnings }).toEqual({ findings: [], warnings: [] });
+    expect(recoverable.map(({ from }) => from)).toEqual([15, 40, 100]);
   });
 
   test('may have a stray in the place of a batch below', async () => {

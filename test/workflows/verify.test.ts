@@ -57,6 +57,27 @@ describe('a healthy archive', () => {
   });
 });
 
+describe('a damaged claim', () => {
+  test.each(VERIFY_LEVELS.slice(1))(
+    'of a writer before the newest is a warning at level %s',
+    async (level) => {
+      const archive = await lineArchive();
+      await overwrite(archive.store, writerKey(1), 'rubbish');
+      const { findings, warnings } = await look(archive, level);
+      expect(findings).toEqual([]);
+      expect(short(warnings)).toEqual([{ code: 'claim-damaged', object: writerKey(1), offset: null }]);
+    },
+  );
+
+  test('of the newest writer is a finding, and no warning', async () => {
+    const archive = await lineArchive();
+    await overwrite(archive.store, writerKey(2), 'rubbish');
+    const { findings, warnings } = await look(archive);
+    expect(short(findings)).toEqual([{ code: 'RIG_CHECKSUM_MISMATCH', object: writerKey(2), offset: null }]);
+    expect(warnings).toEqual([]);
+  });
+});
+
 describe('damage', () => {
   test.prop([fc.constantFrom('zstd' as const, 'gzip' as const), fc.nat(), fc.integer({ min: 1, max: 255 })])(
     'a flipped bit anywhere in a batch is found with object and offset',
