@@ -3,6 +3,7 @@ import { errnoOf, RigError } from '../kernel/errors.ts';
 import type { FileHandle, FileSystem } from '../kernel/filesystem.ts';
 import type { Random } from '../kernel/random.ts';
 import { quoteForShell } from '../kernel/shell.ts';
+import { SparseFile } from './sparse-file.ts';
 import { targetExists, targetIo } from './target-trouble.ts';
 
 const NEW_FILE_MODE = 0o600;
@@ -96,7 +97,7 @@ function temporaryPath(path: string, random: Random): string {
 }
 
 /**
- * A file being restored, under a temporary name beside its target until {@link FileTarget.commit}. Trouble is
+ * A file being restored, with holes where it has whole blocks of zeros, under a temporary name beside its target until {@link FileTarget.commit}. Trouble is
  * RIG_LOCAL_IO; whatever happens before the commit, the target itself is untouched.
  */
 export class FileTarget implements Target {
@@ -104,6 +105,7 @@ export class FileTarget implements Target {
   readonly #place: TargetPlace;
   readonly #temporary: string;
   readonly #handle: FileHandle;
+  readonly #file: SparseFile;
   #lengthBytes = 0;
 
   /** Use {@link FileTarget.create}. */
@@ -112,6 +114,7 @@ export class FileTarget implements Target {
     this.#place = place;
     this.#temporary = temporary;
     this.#handle = handle;
+    this.#file = new SparseFile(handle);
   }
 
   static async create(fileSystem: FileSystem, place: TargetPlace, random: Random): Promise<FileTarget> {
@@ -124,7 +127,7 @@ export class FileTarget implements Target {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    await targetIo('write', this.#place.path, () => this.#handle.write(bytes, this.#lengthBytes));
+    await targetIo('write', this.#place.path, () => this.#file.write(bytes));
     this.#lengthBytes += bytes.length;
   }
 
@@ -139,6 +142,7 @@ export class FileTarget implements Target {
       if (mode !== undefined) {
         await this.#handle.setMode(mode);
       }
+      await this.#file.end();
       await this.#handle.sync();
       await this.#checkLength();
       await this.#handle.close();
