@@ -42,7 +42,7 @@ export interface KeptRange {
   /** What is restored: the state, or the journal. */
   readonly of: SnapshotOf;
   readonly from: Offset;
-  /** The snapshot that carries it; null: the journal's beginning. */
+  /** The snapshot that carries it; null: every snapshot stays, and every batch. */
   readonly base: Offset | null;
   readonly because: string;
 }
@@ -86,7 +86,7 @@ export function planRetention(input: RetentionInput): RetentionPlan {
   const batches = judgeBatches(kinds, input);
   const removesBeginning = batches.some(({ keep, objects }) => !keep && objects[0]?.first === 0);
   return {
-    ranges: kinds.map(({ range }) => toRange(range)),
+    ranges: kinds.map(toRange),
     points: kinds.flatMap(({ singles }) => singles.map(toPoint)),
     batches,
     snapshots,
@@ -141,10 +141,10 @@ function startOf({ base }: KeptFrom): Offset {
   return base?.at ?? 0;
 }
 
-function toRange({ of, base, because }: KeptFrom): KeptRange {
-  // A snapshot of the journal holds all that is before it.
-  const from = of === 'journal' ? 0 : (base?.at ?? 0);
-  return { of, from, base: base?.at ?? null, because };
+function toRange({ history, range: { of, base, because } }: JudgedKind): KeptRange {
+  // A snapshot of the journal holds all that is before it; before the first one of the state there is none.
+  const from = of === 'journal' ? 0 : (base ?? history.usable[0])?.at;
+  return { of, from: from ?? 0, base: base?.at ?? null, because };
 }
 
 function toPoint({ snapshot, period, name }: KeptSingle): KeptPoint {

@@ -12,6 +12,7 @@ import {
 import { checkPolicy, type RetentionPolicy } from '../archive/retention-policy.ts';
 import { openForReading } from '../archive/survey.ts';
 import { isRigError, RigError } from '../kernel/errors.ts';
+import type { Offset } from '../kernel/offset.ts';
 import type { Tagging } from '../store/contract.ts';
 import type { Context } from './context.ts';
 import { Marker } from './prune-marks.ts';
@@ -39,6 +40,8 @@ export interface PruneResult {
   readonly points: readonly KeptPoint[];
   /** From now on the archive gives the state back and not the journal, whose beginning is not kept. */
   readonly losesBeginning: boolean;
+  /** Where the first batch that stays begins: below it a time cannot be turned into an offset. */
+  readonly timesFrom: Offset | null;
 }
 
 export interface PruneCounts {
@@ -220,8 +223,9 @@ class Pruning {
         await onVerdict?.({ ...verdict, keep: true, reason });
       }
     }
-    const { ranges, points, losesBeginning } = plan;
-    return { action, dryRun, removed: this.#removed, kept, ranges, points, losesBeginning };
+    const { ranges, points, losesBeginning, batches } = plan;
+    const timesFrom = batches.find(({ keep }) => keep)?.objects[0]?.first ?? null;
+    return { action, dryRun, removed: this.#removed, kept, ranges, points, losesBeginning, timesFrom };
   }
 
   #warnOfBeginning(): void {

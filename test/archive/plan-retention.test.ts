@@ -159,6 +159,20 @@ describe('a plan', () => {
     expect(removedBy(planFor(world, { keepDaily: 1 }))).toEqual([snapshotKey(20)]);
   });
 
+  it('promises the state from its first snapshot on, where everything stays', () => {
+    const batches = [0, 10, 20].map((first) => ({ first, end: first + 10, genuine: true }));
+    const snapshots = [
+      { ...snapshot, at: 10, cut: 10, ageMs: 9 * DAY_MS },
+      { ...snapshot, at: 25, cut: 20, ageMs: 5 * DAY_MS },
+    ];
+    const nothing = new Set<number>();
+    const shown = seen({ nowMs, batches, snapshots, writers });
+    const policy = { keepLast: 3 };
+    const plan = planRetention({ ...shown, unusable: nothing, unlinked: nothing, policy, nowMs });
+    expect(plan.ranges).toMatchObject([{ of: 'state', from: 10, base: null }]);
+    expect(removedBy(plan)).toEqual([]);
+  });
+
   it('lets a snapshot whose next batch is missing replace nothing, by names alone', () => {
     const batches = [0, 10, 30].map((first) => ({ first, end: first + 10, genuine: true }));
     const snapshots = [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { batchKey, snapshotKey } from '../../src/archive/layout.ts';
 import type { Verdict } from '../../src/archive/plan-retention.ts';
-import { VerdictSummary } from '../../src/cli/render/prune-text.ts';
+import { pruneLines, VerdictSummary } from '../../src/cli/render/prune-text.ts';
 import { CliWorld } from '../support/cli-world.ts';
 import { retentionArchive } from '../support/retention-archive.ts';
 
@@ -23,11 +23,9 @@ describe('rigctl prune', () => {
     const world = await worldToPrune();
     expect(await world.run('prune', '--keep-last', '1', '--keep-weekly', '2')).toMatchObject({ exitCode: 0 });
     expect(world.stdout.lines).toEqual([
-      ...[0, 10, 20, 30, 40, 50, 60, 70].map((first) =>
-        expect.stringMatching(
-          new RegExp(
-            `^remove  ${batchKey(first)}  +\\d+ B  it lies below 80 \\(0x50\\), from where the snapshot at 80 `,
-          ),
+      expect.stringMatching(
+        new RegExp(
+          `^remove  8 batches, ${batchKey(0)} to ${batchKey(70)}, [\\d.]+ KiB: each because it lies below 80 \\(0x50\\), `,
         ),
       ),
       expect.stringMatching(/^remove {2}WRITER\/0000000000000001 .* the writer of epoch 2 came after it$/),
@@ -36,6 +34,7 @@ describe('rigctl prune', () => {
       ),
       'kept: the state at every offset from 80 (0x50) on: the newest snapshot and what follows it are always kept',
       'kept: the state at 15 (0xf): it is the newest of the week from 2026-11-09',
+      'times would then be known from 80 (0x50) on: a moment before can be asked for with --nearest only',
       'nothing was changed: add --yes to remove it',
     ]);
     expect(world.stderr.text).toContain("no snapshot has the journal's beginning, which is not kept");
@@ -46,11 +45,21 @@ describe('rigctl prune', () => {
     const world = await worldToPrune();
     await world.run('prune', '--keep-last', '2', '--yes');
     expect(world.stdout.text).toMatch(/^removed 5 batches, 1 snapshot, 1 writer .* stay$/m);
+    expect(world.stdout.text).toMatch(/^times are known from 50 \(0x32\) on: /m);
     expect(world.stdout.text).not.toContain('--yes');
     expect(world.namespace.objects.has(batchKey(0))).toBe(false);
     expect(world.namespace.objects.has(snapshotKey(15))).toBe(false);
     await world.run('prune', '--keep-last', '2', '--yes');
     expect(world.stdout.lines[0]).toMatch(/^nothing to remove; /);
+    expect(world.stdout.text).not.toContain('times are known');
+  });
+
+  it('promises the state from the first snapshot on, where nothing is old enough to go', async () => {
+    const world = await worldToPrune();
+    await world.run('prune', '--keep-last', '4');
+    expect(world.stdout.lines).toContain(
+      'kept: the state at every offset from 15 (0xf) on: the policy keeps the last 4',
+    );
   });
 
   it('marks with --mark', async () => {
@@ -81,6 +90,7 @@ describe('rigctl prune', () => {
       kept: { batches: 5, snapshots: 2, writers: 1 },
       ranges: [{ of: 'state', from: 55, base: 55 }],
       losesBeginning: true,
+      timesFrom: 50,
     });
   });
 
@@ -110,27 +120,52 @@ describe('rigctl prune', () => {
   });
 });
 
+const lowBatch = (index: number): Verdict => ({
+  keep: false,
+  kind: 'batch',
+  key: batchKey(index),
+  storedBytes: 1_024,
+  reason: 'it lies below',
+});
+
 describe('many removals', () => {
-  it('are told by their reasons, once they are more than 40', () => {
+  it('are told by their reasons, once five have the same', () => {
     const summary = new VerdictSummary();
-    const batch = (index: number): Verdict => ({
-      keep: false,
-      kind: 'batch',
-      key: batchKey(index),
-      storedBytes: 1_024,
-      reason: 'it lies below',
-    });
-    for (let index = 0; index < 40; index += 1) {
-      summary.add(batch(index));
+    for (let index = 0; index < 4; index += 1) {
+      summary.add(lowBatch(index));
     }
-    expect(summary.lines()).toHaveLength(40);
-    summary.add({ ...batch(40), keep: true });
-    expect(summary.lines()).toHaveLength(40);
-    summary.add(batch(40));
-    summary.add({ ...batch(0), kind: 'snapshot', key: snapshotKey(7), reason: 'superseded' });
+    summary.add({ ...lowBatch(4), keep: true });
+    expect(summary.lines()).toEqual(
+      [0, 1, 2, 3].map((index) => `remove  ${batchKey(index)}   1.00 KiB  it lies below`),
+    );
+    summary.add(lowBatch(4));
+    summary.add({ ...lowBatch(0), kind: 'writer', key: 'WRITER/0000000000000001' });
+    for (const at of [9, 8, 7, 6, 5]) {
+      summary.add({ ...lowBatch(0), kind: 'snapshot', key: snapshotKey(at), reason: 'superseded' });
+    }
     expect(summary.lines()).toEqual([
-      `remove  41 batches, ${batchKey(0)} to ${batchKey(40)}, 41.0 KiB: each because it lies below`,
-      `remove  1 snapshot, ${snapshotKey(7)} to ${snapshotKey(7)}, 1.00 KiB: each because superseded`,
+      `remove  5 batches, ${batchKey(0)} to ${batchKey(4)}, 5.00 KiB: each because it lies below`,
+      'remove  WRITER/0000000000000001   1.00 KiB  it lies below',
+      `remove  5 snapshots, ${snapshotKey(5)} to ${snapshotKey(9)}, 5.00 KiB: each because superseded`,
+    ]);
+  });
+});
+
+describe('what is kept', () => {
+  it('is snapshots and nothing between them where there are no batches', () => {
+    const counts = { batches: 0, snapshots: 2, writers: 1, storedBytes: 1_024 };
+    const lines = pruneLines({
+      action: 'delete',
+      dryRun: false,
+      removed: counts,
+      kept: counts,
+      ranges: [{ of: 'state', from: 100, base: null, because: 'the policy keeps the last 4' }],
+      points: [],
+      losesBeginning: false,
+      timesFrom: null,
+    });
+    expect(lines.slice(1)).toEqual([
+      'kept: the state at every snapshot from 100 (0x64) on: the policy keeps the last 4',
     ]);
   });
 });
