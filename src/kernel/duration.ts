@@ -24,7 +24,7 @@ export function parseDuration(text: string): number | undefined {
   return Number.isSafeInteger(durationMs) ? durationMs : undefined;
 }
 
-/** For people, two figures at most: `850ms`, `12.3s`, `4m 05s`, `3h 10m`, `2d 4h`. */
+/** For people, two figures at most: `850ms`, `12.3s`, `4m 05s`, `3h 10m`, `2d 4h`, `30d`. */
 export function showDuration(durationMs: number): string {
   const totalMs = Math.max(0, durationMs);
   if (totalMs < 1_000) {
@@ -41,7 +41,7 @@ export function showDuration(durationMs: number): string {
     totalSeconds % 60,
   ];
   if (days > 0) {
-    return `${days}d ${hours}h`;
+    return hours === 0 ? `${days}d` : `${days}d ${hours}h`;
   }
   if (hours > 0) {
     return `${hours}h ${String(minutes).padStart(2, '0')}m`;

@@ -144,7 +144,7 @@ describe('lifecycle', () => {
       exitCode: 2,
     });
     expect(w.stderr.text).toMatch(
-      /error: the newest snapshot, 12 \(0xc\), is 2d 0h old, .*\nhint: find out why/,
+      /error: the newest snapshot, 12 \(0xc\), is 2d old, .*\nhint: find out why/,
     );
   });
 

@@ -71,12 +71,12 @@ describe('prune', () => {
     const reasons = Object.fromEntries(verdicts.map(({ key, keep, reason }) => [key, `${keep}: ${reason}`]));
     expect(reasons).toMatchObject({
       [batchKey(0)]:
-        'false: it lies below 50 (0x32), from where the snapshot at 55 (0x37), which is 3d 0h old, goes on; ' +
+        'false: it lies below 50 (0x32), from where the snapshot at 55 (0x37), which is 3d old, goes on; ' +
         'no kept point needs it',
       [batchKey(50)]:
-        'true: the snapshot at 55 (0x37), which is 3d 0h old, goes on with it, and the policy keeps the last 2',
+        'true: the snapshot at 55 (0x37), which is 3d old, goes on with it, and the policy keeps the last 2',
       [snapshotKey(15)]:
-        'false: superseded by the snapshot at 80 (0x50), which is 2d 0h old; no kept point needs it',
+        'false: superseded by the snapshot at 80 (0x50), which is 2d old; no kept point needs it',
       [snapshotKey(40)]: 'true: the kept snapshot at 55 (0x37) is an increment on it',
       [snapshotKey(55)]: 'true: it is not below 55 (0x37), and the policy keeps the last 2',
       [snapshotKey(80)]: 'true: it is the newest usable snapshot of the state',
