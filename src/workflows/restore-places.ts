@@ -12,6 +12,16 @@ export interface Targets extends Sinks {
   discard(): Promise<void>;
 }
 
+/** Does a plan give a journal in a file of its own, beside a state? */
+export function hasJournalBeside({ state, journal }: RestorePlan): boolean {
+  return state !== undefined && journal !== undefined;
+}
+
+/** Where the journal after a state goes. */
+export function besidePath(path: string): string {
+  return `${path}.journal`;
+}
+
 /**
  * Looks whether all that a plan gives may be written.
  * @returns the place of the journal that follows a state, where there is one.
@@ -20,9 +30,9 @@ export interface Targets extends Sinks {
 export async function checkPlaces(
   { fileSystem, fileTree }: Context,
   place: TargetPlace,
-  { state, journal }: RestorePlan,
+  plan: RestorePlan,
 ): Promise<TargetPlace | undefined> {
-  const wanted = state?.content === 'tar' ? 'directory' : 'file';
+  const wanted = plan.state?.content === 'tar' ? 'directory' : 'file';
   if (place.present !== undefined && place.present !== wanted) {
     const words = { file: 'a file', directory: 'a directory' };
     throw new RigError(
@@ -34,9 +44,9 @@ export async function checkPlaces(
   if (wanted === 'directory') {
     await checkTreeTarget(fileTree, place.path, place.replace);
   }
-  return state === undefined || journal === undefined
-    ? undefined
-    : checkTarget(fileSystem, `${place.path}.journal`, place.replace, ['file']);
+  return hasJournalBeside(plan)
+    ? checkTarget(fileSystem, besidePath(place.path), place.replace, ['file'])
+    : undefined;
 }
 
 /** Opens temporary targets beside the places that a plan writes to. Errors as {@link checkPlaces}. */

@@ -29,7 +29,7 @@ export async function describePoint(
   const snapshot = plan.state ?? plan.journal?.base;
   return snapshot === undefined
     ? `${offset}, the journal's beginning`
-    : `${offset}, in a snapshot of ${snapshot.createdAt}`;
+    : `${offset}, in a snapshot stored at ${snapshot.createdAt}`;
 }
 
 /** Tells the plan before anything is read by it. */

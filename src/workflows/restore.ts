@@ -7,6 +7,7 @@ import { type Overview, readOverview } from './overview.ts';
 import { resolvePoint } from './recovery-point.ts';
 import { Attempts } from './restore-attempts.ts';
 import type { RestoreOptions } from './restore-options.ts';
+import { besidePath, hasJournalBeside } from './restore-places.ts';
 import type { RestoredThing } from './restore-plans.ts';
 import { baseOf, describePoint, reportNewLineage, reportPlan } from './restore-report.ts';
 import { type Destination, openDestination } from './restore-target.ts';
@@ -27,6 +28,8 @@ export interface RestoreResult {
   readonly batches: number;
   /** The path, or `-`. */
   readonly target: string;
+  /** The path of the journal after a state; null: there is no such file. */
+  readonly journal: string | null;
   readonly dryRun: boolean;
 }
 
@@ -105,13 +108,15 @@ async function follow(
   if (!options.dryRun && plan.offset < overview.end) {
     reportNewLineage(context, overview, plan);
   }
+  const path = options.target.kind === 'file' ? options.target.path : undefined;
   return {
     at,
     offset: plan.offset,
     ...copied,
     base: baseOf(plan) ?? null,
     batches: batchesOf(overview, plan.journal).length,
-    target: options.target.kind === 'file' ? options.target.path : '-',
+    target: path ?? '-',
+    journal: path !== undefined && hasJournalBeside(plan) ? besidePath(path) : null,
     dryRun: options.dryRun,
   };
 }

@@ -5,6 +5,7 @@ import { VERIFY_LEVELS } from '../../src/workflows/verify.ts';
 import { overwrite } from '../support/archive-builder.ts';
 import { CliWorld, JOURNAL, type JsonLine, journalLines, worldWithArchive } from '../support/cli-world.ts';
 import { lineArchive } from '../support/line-archive.ts';
+import { archiveWith } from '../support/snapshot-archive.ts';
 
 const FIRST_BATCH = 'LOG/0000000000000000';
 
@@ -105,6 +106,26 @@ describe('restore', () => {
       target: '/out',
       dryRun: false,
     });
+  });
+
+  it('names both files of a state and the journal after it, and when the state was stored', async () => {
+    const world = new CliWorld();
+    const { namespace } = await archiveWith({ at: 14 });
+    for (const [key, object] of namespace.objects) {
+      world.namespace.objects.set(key, object);
+    }
+    await world.run('restore', '--to', '/out', '--state', '--at', '19');
+    expect(world.stdout.lines).toEqual([
+      'restored 20 B (1 record, the snapshot at 14 (0xe), 1 batch) to /out and /out.journal',
+      expect.stringMatching(/^recovery point: offset 19 \(0x13\), reached by 2026-/),
+    ]);
+    await world.run('restore', '--to', '/dry', '--state', '--at', '14', '--dry-run');
+    expect(world.stdout.lines).toEqual([
+      'would restore 15 B (the snapshot at 14 (0xe), 0 batches) to /dry and /dry.journal',
+      expect.stringMatching(/^recovery point: offset 14 \(0xe\), in a snapshot stored at 2026-/),
+    ]);
+    await world.run('restore', '--to', '/dry', '--state', '--dry-run', '--json');
+    expect(resultOf(world.stdout.json)).toMatchObject({ target: '/dry', journal: '/dry.journal' });
   });
 
   it('to stdout gives the bytes alone; the rest goes to stderr', async () => {

@@ -19,6 +19,7 @@ describe('a recovery point', () => {
       base: null,
       batches: 3,
       target: '/out',
+      journal: null,
       dryRun: false,
     });
     expect(codesOf(context.reports, 'note')).toEqual(['restore-plan']);

@@ -99,8 +99,10 @@ function targetOf(to: string, { stdout }: Session): RestoreOptions['target'] {
     : { kind: 'file', path: to };
 }
 
-function linesOf({ at, bytes, records, base, batches, target, dryRun }: RestoreResult): string[] {
-  const where = target === STDOUT ? 'stdout' : printable(target);
+function linesOf(result: RestoreResult): string[] {
+  const { at, bytes, records, base, batches, target, journal, dryRun } = result;
+  const beside = journal === null ? '' : ` and ${printable(journal)}`;
+  const where = target === STDOUT ? 'stdout' : `${printable(target)}${beside}`;
   const count = counted(batches, 'batch', 'batches');
   const from = base === null ? count : `the snapshot at ${showOffset(base)}, ${count}`;
   const what = dryRun
