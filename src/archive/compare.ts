@@ -9,6 +9,7 @@ import { type BatchHead, openFrame, readHead, readStored, type StoredBatch } fro
 import type { Catalog, ListedBatch } from './catalog.ts';
 import { damaged } from './damage.ts';
 import { hashLocal, type LocalJournal } from './local-journal.ts';
+import { ArchiveMoved } from './lookout.ts';
 
 /** How much of the archive's end is compared with the journal before anything is claimed. */
 const COMPARED_BYTES = MIB;
@@ -56,6 +57,7 @@ export function localBehind(path: string, standing: Standing): RigError {
  *
  * @param last the head of the last batch of the catalog.
  * @throws RigError RIG_DIVERGED, RIG_LOCAL_BEHIND
+ * @throws ArchiveMoved when a listed batch is gone: list again
  */
 export async function compareWithJournal(
   store: Store,
@@ -205,7 +207,7 @@ class Comparison {
     const { key } = this.#at(index);
     const batch = await readStored(this.#store, key, this.#options);
     if (batch === undefined) {
-      throw goneMeanwhile(key);
+      throw new ArchiveMoved(`${key} was listed and is gone`); // a prune may have been there
     }
     return findCommonEnd(batch, this.#journal, this.#localEnd);
   }
@@ -217,7 +219,7 @@ class Comparison {
     const { key } = this.#at(index);
     const head = await readHead(this.#store, key, this.#options);
     if (head === undefined) {
-      throw goneMeanwhile(key);
+      throw new ArchiveMoved(`${key} was listed and is gone`); // a prune may have been there
     }
     return head;
   }
@@ -239,13 +241,6 @@ function* range(from: number, to: number): Iterable<number> {
   for (let index = from; index < to; index += 1) {
     yield index;
   }
-}
-
-function goneMeanwhile(key: string): RigError {
-  return new RigError('RIG_CHAIN_GAP', `${key} was listed and is gone`, {
-    hint: 'run it again; when it says so again, run "rigctl verify"',
-    details: { object: key },
-  });
 }
 
 /**

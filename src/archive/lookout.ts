@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = 10_000;
 /** A writer that was away this long may have missed a takeover and a prune together. */
 const AWAY_MS = 3_600_000;
 
-/** A snapshot beyond the durable offset appeared while this writer was away: what it knows is out of date. */
+/** What a writer knows of the archive is out of date, because others went on or pruned: it must start again. */
 export class ArchiveMoved extends Error {
   override readonly name = 'ArchiveMoved';
 }

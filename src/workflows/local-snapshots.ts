@@ -246,12 +246,12 @@ export class LocalSnapshots {
 
   /** One snapshot that cannot be read, here or in the archive, is no reason to leave out anything else. */
   #skipFailed(snapshot: LocalSnapshot, error: unknown): void {
-    const isLocal = isRigError(error, 'RIG_INCOMPLETE', 'RIG_LOCAL_IO');
-    if (!isLocal && !(isRigError(error) && error.kind === 'data')) {
+    const isPassing = isRigError(error, 'RIG_INCOMPLETE', 'RIG_LOCAL_IO', 'RIG_OBJECT_NOT_FOUND');
+    if (!isPassing && !(isRigError(error) && error.kind === 'data')) {
       throw error;
     }
-    const code = isLocal ? 'snapshot-unreadable' : 'snapshot-damaged';
-    this.#skip(snapshot, code, error.message, error.hint, isLocal ? TRY_AGAIN_MS : undefined);
+    const code = isPassing ? 'snapshot-unreadable' : 'snapshot-damaged';
+    this.#skip(snapshot, code, error.message, error.hint, isPassing ? TRY_AGAIN_MS : undefined);
   }
 
   #skip(

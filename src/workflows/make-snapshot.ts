@@ -10,6 +10,7 @@ import { type SnapshotOutcome, SnapshotWriter } from '../archive/snapshot-writer
 import type { Writer } from '../archive/writer.ts';
 import type { RetryPolicy } from '../kernel/attempts.ts';
 import { formatTime } from '../kernel/clock.ts';
+import { isRigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import { showSize } from '../kernel/size.ts';
 import type { Context } from './context.ts';
@@ -59,6 +60,18 @@ export class SnapshotMaker {
 
   /** Stores the snapshot, which is within {@link reach}, unless one is there. Errors as {@link SnapshotWriter.put}. */
   async make(material: SnapshotMaterial, signal: AbortSignal): Promise<MadeSnapshot> {
+    try {
+      return await this.#makeLinked(material, signal);
+    } catch (error) {
+      if (isRigError(error, 'RIG_OBJECT_NOT_FOUND')) {
+        // What it was to be built on was pruned: perhaps while this writer slept, and was overtaken.
+        await this.#options.writer.look(signal);
+      }
+      throw error;
+    }
+  }
+
+  async #makeLinked(material: SnapshotMaterial, signal: AbortSignal): Promise<MadeSnapshot> {
     const { store } = this.#context;
     const { descriptor, compression, fullRatio } = this.#options;
     const { at, of, content } = material;

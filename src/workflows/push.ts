@@ -25,6 +25,8 @@ export interface PushResult {
   readonly tornBytes: number;
 }
 
+/** Under a prune what is listed may be gone; more often than this it is something else. */
+const MOVES_LIMIT = 10;
 /** The longest wait before starting again after an overtaking; the one who overtook may need the time. */
 const START_AGAIN_LIMIT_MS = 10_000;
 
@@ -111,6 +113,9 @@ class Push {
         if (!this.#mayStartAgain(error)) {
           throw error;
         }
+        if (error instanceof ArchiveMoved && starts === MOVES_LIMIT) {
+          throw keepsMoving(error);
+        }
         report({
           type: 'note',
           code: 'starting-again',
@@ -128,4 +133,11 @@ class Push {
     const ownMode = this.#options.follow ? 'follow' : 'once';
     return isRigError(error, 'RIG_FENCED') && (error.details['mode'] ?? ownMode) !== ownMode;
   }
+}
+
+function keepsMoving(cause: ArchiveMoved): RigError {
+  return new RigError('RIG_STORE_UNAVAILABLE', `the archive keeps changing: ${cause.message}`, {
+    hint: 'look whether something else deletes objects below the archive',
+    cause,
+  });
 }

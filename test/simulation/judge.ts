@@ -139,10 +139,7 @@ function isJustified(scene: Scene, run: PushRun, error: RigError): boolean {
       return corruptions > 0;
     case 'RIG_LOCAL_IO':
       return fileFaults > 0;
-    case 'RIG_CHAIN_GAP': // what it compared, or built a snapshot on, was pruned meanwhile
-    case 'RIG_OBJECT_NOT_FOUND':
-      return scene.place.removed.has(String(error.details['object']));
-    case 'RIG_OBJECT_EXISTS':
+    case 'RIG_INCOMPLETE':
       return isTaken(scene, error.details, 'state');
     case 'RIG_INTERRUPTED':
       return run.stopAsked;
