@@ -25,7 +25,8 @@ describe('rigctl prune', () => {
     expect(world.stdout.lines).toEqual([
       expect.stringMatching(
         new RegExp(
-          `^remove  8 batches, ${batchKey(0)} to ${batchKey(70)}, [\\d.]+ KiB: each because it lies below 80 \\(0x50\\), `,
+          `^remove  8 batches, ${batchKey(0)} to ${batchKey(70)}, [\\d.]+ KiB: ` +
+            'each because it lies below 80 \\(0x50\\), from where the snapshot at 80 ',
         ),
       ),
       expect.stringMatching(/^remove {2}WRITER\/0000000000000001 .* the writer of epoch 2 came after it$/),
