@@ -2,8 +2,10 @@ import { nearestIn } from '../archive/recoverable.ts';
 import { listedReach } from '../archive/restore-refusal.ts';
 import type { Offset } from '../kernel/offset.ts';
 import { formatOf } from './format.ts';
+import { needDamage } from './overview.ts';
 import { findRecordEnds } from './record-ends.ts';
 import type { Lookup } from './recovery-lookup.ts';
+import { plansFor } from './restore-plans.ts';
 
 /**
  * The nearest point on one side of an offset, or the offset itself, that can be restored in an archive with a journal:
@@ -22,9 +24,31 @@ export async function nearestPoint(
   const near = nearestIn(ranges, offset, side);
   if (near !== offset) {
     // The empty beginning of a journal that is gone is not what anybody means.
-    return near === 0 && overview.end > 0 ? undefined : near;
+    const end = near === 0 && overview.end > 0 ? undefined : near;
+    const inBatch = await pointInShortBatch(lookup, offset, side);
+    const found = [end, inBatch].filter((point) => point !== undefined).sort((one, other) => one - other);
+    return found.at(side === 'before' ? -1 : 0);
   }
   const ends = await findRecordEnds(context, overview, formatOf(overview.descriptor), offset);
   const around = ranges.find(({ from, to }) => from <= offset && offset <= to);
   return Math.min(around?.to ?? offset, Math.max(around?.from ?? offset, ends[side]));
+}
+
+/** The ranges leave out the last batch before a hole, which may be short, and may not. */
+async function pointInShortBatch(
+  { context, overview, what }: Lookup,
+  offset: Offset,
+  side: 'before' | 'after',
+): Promise<Offset | undefined> {
+  if (offset > overview.end) {
+    return undefined;
+  }
+  try {
+    const ends = await findRecordEnds(context, overview, formatOf(overview.descriptor), offset);
+    const { done } = await plansFor(overview, what, ends[side]).next();
+    return done === true ? undefined : ends[side];
+  } catch (error) {
+    needDamage(error); // then the end of a range it is
+    return undefined;
+  }
 }

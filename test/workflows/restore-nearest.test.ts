@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { batchKey } from '../../src/archive/layout.ts';
 import { formatTime } from '../../src/kernel/clock.ts';
 import { type RestoreOptions, restore } from '../../src/workflows/restore.ts';
-import { type BuiltArchive, buildArchive, FIRST_OBSERVED_MS } from '../support/archive-builder.ts';
+import { type BuiltArchive, buildArchive, FIRST_OBSERVED_MS, overwrite } from '../support/archive-builder.ts';
 import { LINES, lineArchive, options, refusal } from '../support/line-archive.ts';
 import { archiveWith, contents, expectState, forget, offsetOf } from '../support/snapshot-archive.ts';
 import { testContext } from '../support/workflow-context.ts';
@@ -135,6 +136,14 @@ describe('the nearest point of a journal', () => {
       code: 'RIG_OFFSET_NOT_COVERED',
       message: expect.stringContaining('before all observations'),
     });
+  });
+
+  test('is found in the last batch before a hole, and below the hole', async () => {
+    const archive = await lineArchive();
+    await overwrite(archive.store, batchKey(100_000_000), 'rubbish');
+    expect(await restored(archive, { ...offsetOf(26), nearest: 'before' })).toMatchObject({ offset: 24 });
+    expect(await restored(archive, { ...offsetOf(26), nearest: 'after' })).toMatchObject({ offset: 28 });
+    expect(await restored(archive, { ...offsetOf(40), nearest: 'before' })).toMatchObject({ offset: 19 });
   });
 
   test('is not nothing where the beginning was pruned', async () => {
