@@ -1,4 +1,5 @@
 import type { Hash } from 'node:crypto';
+import { isRigError } from '../kernel/errors.ts';
 import { showOffset } from '../kernel/offset.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { type BatchHeader, decodeHeader } from './batch-header.ts';
@@ -46,6 +47,8 @@ export async function readHead(
     checkLength(head, object.sizeBytes);
     await reader.drain();
     return head;
+  } catch (error) {
+    return undefinedWhenGone(error);
   } finally {
     await reader.close();
   }
@@ -76,8 +79,17 @@ export async function readStored(
     }
     await reader.drain();
     return { head, frames };
+  } catch (error) {
+    return undefinedWhenGone(error);
   } finally {
     await reader.close();
+  }
+}
+
+/** Removed while it was read is as if it had been removed before. */
+function undefinedWhenGone(error: unknown): undefined {
+  if (!isRigError(error, 'RIG_OBJECT_NOT_FOUND')) {
+    throw error;
   }
 }
 

@@ -101,7 +101,7 @@ export class LocalSnapshots {
       } else if (how === 'different') {
         this.#skipDifferent(snapshot);
       } else {
-        this.#leaveAlone(snapshot);
+        this.#leaveAlone(snapshot, 'the archive no longer has the batches around its offset');
       }
     } catch (error) {
       this.#skipFailed(snapshot, error);
@@ -208,19 +208,19 @@ export class LocalSnapshots {
     )) {
       if (of === 'state') {
         for (const snapshot of local.filter((candidate) => candidate.at < at)) {
-          this.#leaveAlone(snapshot);
+          this.#leaveAlone(snapshot, 'the archive has a newer one and may have pruned it');
         }
         return;
       }
     }
   }
 
-  #leaveAlone({ at, path }: LocalSnapshot): void {
+  #leaveAlone({ at, path }: LocalSnapshot, why: string): void {
     this.#outdated?.add(at);
     this.#context.report({
       type: 'warning',
       code: 'snapshot-outdated',
-      message: `${path} is left alone: it is not in the archive, which has a newer one and may have pruned it`,
+      message: `${path} is not archived and is left alone: ${why}`,
       hint: 'remove it here when it is not needed any more',
       details: { at },
     });

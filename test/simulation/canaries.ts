@@ -53,7 +53,7 @@ export const CANARIES: readonly Canary[] = [
   {
     name: 'starts without comparing archive and journal',
     module: 'archive/compare.ts',
-    original: 'await comparison.run();',
+    original: 'await compare(healthy, last);',
     planted: '',
     caughtBy: /reports \d+ durable|mixes histories|is not what the archive holds/,
   },
@@ -80,7 +80,7 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     name: 'ends a follower when the store is away',
-    module: 'workflows/push.ts',
+    module: 'workflows/push-run.ts',
     original: 'const deadlineMs = this.#options.follow ? undefined : this.#options.deadlineMs;',
     planted: 'const deadlineMs = this.#options.follow ? 5_000 : this.#options.deadlineMs;',
     caughtBy: /fails without cause: RIG_STORE_UNAVAILABLE/,
@@ -95,8 +95,8 @@ export const CANARIES: readonly Canary[] = [
   {
     name: 'does not look before a snapshot',
     module: 'archive/snapshot-writer.ts',
-    original: 'await this.#look(signal);\n      let failure',
-    planted: 'let failure',
+    original: 'await this.#look(signal);\n      try {',
+    planted: 'try {',
     caughtBy: /without a look/,
   },
   {

@@ -11,8 +11,8 @@ const NOTICE_LIMIT_MS = 150_000;
 /** From the last record to its durability, with a healthy store, for a writer that may have to take over. */
 const CATCH_UP_LIMIT_MS = 60_000;
 const IDLE_MS = 15_000;
-/** The snapshot directory is looked at more often. */
-const SETTLED_MS = 2_500;
+/** Longer than until a snapshot that could not be put is tried again. */
+const SETTLED_MS = 65_000;
 /**
  * Requests of a healthy writer: to start (with a comparison by halving), and for each batch a put and rarely a
  * look.
@@ -133,12 +133,16 @@ export class Finale {
   async #settles(heir: Pusher): Promise<void> {
     const { scheduler } = this.#universe;
     let [calls, sinceMs] = [heir.calls.length, scheduler.nowMs];
-    await this.#director.until(`${heir.process.name} has nothing more to put`, CATCH_UP_LIMIT_MS, () => {
-      if (heir.calls.length > calls || heir.calls.some(({ answer }) => answer === undefined)) {
-        [calls, sinceMs] = [heir.calls.length, scheduler.nowMs];
-      }
-      return scheduler.nowMs - sinceMs > SETTLED_MS;
-    });
+    await this.#director.until(
+      `${heir.process.name} has nothing more to put`,
+      CATCH_UP_LIMIT_MS + 2 * SETTLED_MS,
+      () => {
+        if (heir.calls.length > calls || heir.calls.some(({ answer }) => answer === undefined)) {
+          [calls, sinceMs] = [heir.calls.length, scheduler.nowMs];
+        }
+        return scheduler.nowMs - sinceMs > SETTLED_MS;
+      },
+    );
   }
 
   async #idles(heir: Pusher): Promise<void> {

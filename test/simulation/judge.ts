@@ -66,6 +66,12 @@ export function isWarningJustified(scene: Scene, run: PushRun, { code, details }
       return !run.follow;
     case 'snapshot-differs':
       return isTaken(scene, details, 'journal');
+    case 'snapshot-outdated':
+      return hasNewerState(scene, details) || scene.place.removed.size > 0;
+    case 'snapshot-unreadable':
+      return fileFaults > 0 || scene.place.removed.size > 0;
+    case 'snapshot-damaged':
+      return corruptions > 0;
     case 'snapshots-unreadable':
       return fileFaults > 0;
     case 'expire-failed':
@@ -77,6 +83,11 @@ export function isWarningJustified(scene: Scene, run: PushRun, { code, details }
     default:
       return false;
   }
+}
+
+function hasNewerState(scene: Scene, details: WarningReport['details']): boolean {
+  const landed = [...scene.place.snapshots.landed.values()];
+  return landed.some(({ of, at }) => of === 'state' && at > Number(details?.['at']));
 }
 
 /** Of two puts of one writer under way the second could land without the first. */

@@ -23,7 +23,7 @@ import { surroundCalls } from './capabilities.ts';
  * own bytes, and only the caller can tell.
  *
  * Beside the store's own errors: RIG_STORE_UNAVAILABLE when the deadline has passed, or when an object was
- * replaced while its body was read.
+ * replaced while its body was read; RIG_OBJECT_NOT_FOUND when it was removed meanwhile.
  */
 export function retry(store: Store, policy: RetryPolicy): Store {
   return new RetryingStore(store, policy);
@@ -113,9 +113,14 @@ class RetryingStore implements Store {
 
 /** The rest of a body is only of use when it is of the object that the beginning came from. */
 function sameObject(key: string, first: StoredObject, next: StoredObject | undefined): StoredObject {
-  if (next === undefined || next.version !== first.version || next.sizeBytes !== first.sizeBytes) {
-    const what = next === undefined ? 'removed' : 'replaced';
-    throw new RigError('RIG_STORE_UNAVAILABLE', `${key} was ${what} while it was read`, {
+  if (next === undefined) {
+    throw new RigError('RIG_OBJECT_NOT_FOUND', `${key} was removed while it was read`, {
+      hint: 'find out what removes objects (a prune, a lifecycle rule), then run the command again',
+      details: { object: key },
+    });
+  }
+  if (next.version !== first.version || next.sizeBytes !== first.sizeBytes) {
+    throw new RigError('RIG_STORE_UNAVAILABLE', `${key} was replaced while it was read`, {
       hint: 'read it again from its beginning',
       details: { object: key },
     });

@@ -263,7 +263,7 @@ describe('retry of a body that breaks', () => {
         : memory.put('a', bodyOf(someBytes(300_000, 2)), { if: 'any' }),
     );
     await expect(contentOf(store, 'a')).rejects.toMatchObject({
-      code: 'RIG_STORE_UNAVAILABLE',
+      code: what === 'removed' ? 'RIG_OBJECT_NOT_FOUND' : 'RIG_STORE_UNAVAILABLE',
       message: `a was ${what} while it was read`,
     });
   });
