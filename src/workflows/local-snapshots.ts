@@ -119,8 +119,8 @@ export class LocalSnapshots {
   }
 
   /**
-   * Removes here what is archived, but the newest ones. What an earlier run has stored is compared first, byte for byte:
-   * it may be the last copy.
+   * Removes here what is archived, but the newest ones. What an earlier run has stored is compared first, byte for
+   * byte: it may be the last copy.
    */
   async prune(): Promise<void> {
     const { pruneLocal } = this.#options;

@@ -9,7 +9,8 @@ import { plansFor } from './restore-plans.ts';
 
 /**
  * The nearest point on one side of an offset, or the offset itself, that can be restored in an archive with a journal:
- * a record end, or where the recoverable offsets begin or end. Undefined: there is none. Errors as {@link findRecordEnds}.
+ * a record end, or where the recoverable offsets begin or end. Undefined: there is none. Errors as {@link
+ * findRecordEnds}.
  */
 export async function nearestPoint(
   lookup: Lookup,

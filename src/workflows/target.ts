@@ -97,8 +97,9 @@ function temporaryPath(path: string, random: Random): string {
 }
 
 /**
- * A file being restored, with holes where it has whole blocks of zeros, under a temporary name beside its target until {@link FileTarget.commit}. Trouble is
- * RIG_LOCAL_IO; whatever happens before the commit, the target itself is untouched.
+ * A file being restored, with holes where it has whole blocks of zeros, under a temporary name beside its target
+ * until {@link FileTarget.commit}. Trouble is RIG_LOCAL_IO; whatever happens before the commit, the target itself is
+ * untouched.
  */
 export class FileTarget implements Target {
   readonly #fileSystem: FileSystem;

@@ -11,7 +11,9 @@ const MARK = ['prune', '--mark', '--keep-last', '1', '--yes'];
 const PATIENCE_MS = 300_000;
 
 interface Filled {
-  /** Where there are snapshots of the state, ascending. The last is an increment on the one before it, which is whole. */
+  /**
+   * Where there are snapshots of the state, ascending. The last is an increment on the one before it, which is whole.
+   */
   readonly snapshots: readonly [number, number, number, number];
   /** Where there is a snapshot of the journal: after the third. */
   readonly journalAt: number;

@@ -187,7 +187,7 @@ export class Finale {
       pushesSnapshots,
       journalSnapshot: false,
     });
-    await this.#director.until(`${once.process.name} has ended`, 10_000, () => !once.isRunning);
+    await this.#director.until(`${once.process.name} has ended`, CATCH_UP_LIMIT_MS, () => !once.isRunning);
     const { batches, snapshots } = once.result ?? {};
     // A snapshot that was left out, or that seems newer here than there, is tried each time.
     const puts = once.calls.some(({ name }) => name === 'put') && !pushesSnapshots;

@@ -161,7 +161,7 @@ export class Reader {
         universe.violate(`${name} finds only ${JSON.stringify(result.recoverable)} recoverable`);
       }
     } catch (error) {
-      this.#judgeError(error, []);
+      this.#judgeError(error, this.#refusals(true));
     }
     this.process.end();
   }

@@ -15,8 +15,8 @@ export interface EndedCommand {
 }
 
 /**
- * A run of the command line with `--json` in this process, on the real machine, whose store says of every object that it
- * is older than it is. So days pass for the command in no time; nothing else is bent.
+ * A run of the command line with `--json` in this process, on the real machine, whose store says of every object that
+ * it is older than it is. So days pass for the command in no time; nothing else is bent.
  */
 export class AgedCommand {
   readonly ended: Promise<EndedCommand>;
