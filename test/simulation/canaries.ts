@@ -117,7 +117,8 @@ export const CANARIES: readonly Canary[] = [
     name: 'puts LATEST before the snapshot',
     module: 'workflows/make-snapshot.ts',
     original: 'const outcome = await this.#snapshotWriter.put(at, sealed, signal);',
-    planted: `await this.#context.store.put('LATEST', { lengthBytes: undefined, open: () => [Buffer.from(at.toString(16))] }, { if: 'any', signal });
+    planted: `const early = { lengthBytes: undefined, open: () => [Buffer.from(at.toString(16))] };
+    await this.#context.store.put('LATEST', early, { if: 'any', signal });
     const outcome = await this.#snapshotWriter.put(at, sealed, signal);`,
     caughtBy: /LATEST says/,
   },
