@@ -31,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'large',
           include: ['test/large/**/*.test.ts'],
-          testTimeout: 900_000,
+          testTimeout: 1_800_000,
           hookTimeout: 300_000,
           fileParallelism: false,
         },
