@@ -51,6 +51,7 @@ export interface SealingBase {
 }
 
 export interface SealedSnapshot {
+  readonly header: SnapshotHeader;
   /** Streams: every reading opens the source and the base again. Its length is not known before. */
   readonly body: PutBody;
   /** Of the last complete reading of the body; undefined when there was none yet. */
@@ -85,6 +86,7 @@ export function sealSnapshot(
   const level = compression.name === 'zstd' ? compression.level : codecNamed('zstd').defaultLevel;
   let last: SnapshotSummary | undefined;
   return {
+    header,
     body: {
       lengthBytes: undefined,
       atMostBytes: storedAtMostBytes(source.atMostBytes),

@@ -1,7 +1,6 @@
 import { assert } from '../kernel/assert.ts';
 import { Attempts, type RetryPolicy } from '../kernel/attempts.ts';
 import { isRigError, RigError } from '../kernel/errors.ts';
-import type { Offset } from '../kernel/offset.ts';
 import type { Reporter } from '../kernel/report.ts';
 import type { Store } from '../store/contract.ts';
 import { goneAgain } from './create-once.ts';
@@ -13,7 +12,7 @@ import { readSnapshotHead } from './snapshot-object.ts';
 /** Looks for a successor now; throws RIG_FENCED when there is one. */
 export type Look = (signal: AbortSignal) => Promise<void>;
 
-/** What came of putting a snapshot. `present`: the same content was there already; `different`: other content is. */
+/** What came of putting a snapshot. `present`: the same was there already; `different`: another is. */
 export type SnapshotOutcome =
   | { readonly how: 'stored'; readonly summary: SnapshotSummary }
   | { readonly how: 'present' | 'different' };
@@ -38,8 +37,8 @@ export class SnapshotWriter {
    * @throws RigError RIG_FENCED; RIG_STORE_*; RIG_CHECKSUM_MISMATCH when what is there is damaged; whatever the
    *   snapshot's source throws
    */
-  async put(at: Offset, sealed: SealedSnapshot, signal: AbortSignal): Promise<SnapshotOutcome> {
-    const key = snapshotKey(at);
+  async put(sealed: SealedSnapshot, signal: AbortSignal): Promise<SnapshotOutcome> {
+    const key = snapshotKey(sealed.header.at);
     const attempts = new Attempts(`put ${key}`, this.#policy, signal);
     for (;;) {
       // First: what is there need not be sent to be refused, and an outcome that is not known is resolved by it.
@@ -68,8 +67,10 @@ export class SnapshotWriter {
     if (found === undefined) {
       return undefined;
     }
-    const { sha256 } = await summaryOf(sealed);
-    return { how: found.footer.sha256 === sha256 ? 'present' : 'different' };
+    const { of, content } = sealed.header;
+    const isAlike = found.header.of === of && found.header.content === content;
+    const isSame = isAlike && found.footer.sha256 === (await summaryOf(sealed)).sha256;
+    return { how: isSame ? 'present' : 'different' };
   }
 
   /**

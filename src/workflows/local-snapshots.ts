@@ -226,7 +226,7 @@ export class LocalSnapshots {
     });
   }
 
-  /** Of a file the length tells, of both the time of the last change; only a closer look is certain. */
+  /** Of a file the length tells, of a tree too the time of the last change; only a closer look is certain. */
   async #seemsChanged({ at, path, kind }: LocalSnapshot): Promise<boolean> {
     const { store, fileSystem, stop: signal } = this.#context;
     const head = await readSnapshotHead(store, snapshotKey(at), { signal });
@@ -234,12 +234,16 @@ export class LocalSnapshots {
     if (head === undefined || stat === undefined) {
       return false;
     }
+    if (head.header.of !== 'state') {
+      return true;
+    }
     const isOtherLength = kind === 'file' && stat.sizeBytes !== head.footer.bytes;
     return isOtherLength || stat.modifiedAtMs > (parseTime(head.header.createdAt) ?? 0);
   }
 
   #skipDifferent(snapshot: LocalSnapshot): void {
-    const what = `${snapshotKey(snapshot.at)} in the archive has other bytes than ${snapshot.path}`;
+    const there = snapshotKey(snapshot.at);
+    const what = `${there} in the archive is of something else, or has other bytes, than ${snapshot.path}`;
     const hint = 'find out which one is right, and give the other another offset';
     this.#skip(snapshot, 'snapshot-differs', what, hint);
   }

@@ -85,7 +85,7 @@ export class SnapshotMaker {
       base,
       onProgress: (doneBytes) => this.#reportProgress(doneBytes, source.atMostBytes),
     });
-    const outcome = await this.#snapshotWriter.put(at, sealed, signal);
+    const outcome = await this.#snapshotWriter.put(sealed, signal);
     if (outcome.how === 'stored') {
       this.#reportStored(at, outcome.summary, base === undefined ? `full: ${why}` : incrementOn(base));
     }

@@ -116,10 +116,10 @@ export const CANARIES: readonly Canary[] = [
   {
     name: 'puts LATEST before the snapshot',
     module: 'workflows/make-snapshot.ts',
-    original: 'const outcome = await this.#snapshotWriter.put(at, sealed, signal);',
+    original: 'const outcome = await this.#snapshotWriter.put(sealed, signal);',
     planted: `const early = { lengthBytes: undefined, open: () => [Buffer.from(at.toString(16))] };
     await this.#context.store.put('LATEST', early, { if: 'any', signal });
-    const outcome = await this.#snapshotWriter.put(at, sealed, signal);`,
+    const outcome = await this.#snapshotWriter.put(sealed, signal);`,
     caughtBy: /LATEST says/,
   },
   {

@@ -129,6 +129,16 @@ describe('push with snapshots', () => {
     expect(world.fileSystem.contentOf(`${mine}/10`).toString()).toBe('two');
   });
 
+  it('does not take a snapshot of the journal for a state of the same bytes', async () => {
+    const world = await worldWith(100);
+    await world.once({ journal: JOURNAL, journalSnapshot: true });
+    take(world, '100', world.fileSystem.contentOf(JOURNAL));
+    take(world, '90', 'older');
+    const run = world.start({ journal: JOURNAL, snapshots: { ...SNAPSHOTS, pruneLocal: 1 } });
+    await world.clock.runUntil(run.ended);
+    expect(run.reports).toContainEqual(expect.objectContaining({ code: 'snapshot-differs' }));
+  });
+
   it('removes here what an earlier run has stored, once it is compared', async () => {
     const world = await worldWith(100);
     for (const at of [10, 20, 30]) {
