@@ -3,6 +3,7 @@ import { isRigError, type RigError } from '../kernel/errors.ts';
 import { MIB } from '../kernel/size.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import type { ListedSnapshot } from './catalog.ts';
+import { needDamage, unlessDamaged } from './damage.ts';
 import type { SnapshotHeader } from './snapshot-header.ts';
 import { readSnapshotHead, readSnapshotHeader, type SnapshotHead } from './snapshot-object.ts';
 import { auditOwn } from './snapshot-reader.ts';
@@ -72,27 +73,8 @@ async function auditSnapshot(
       return { ...unread, gone: true };
     }
     const damage = needDamage(error);
-    return { ...unread, damage, header: await readHeaderAnyway(store, listed, options) };
+    // The header of a damaged snapshot tells whether another one gives what it gave.
+    const header = await unlessDamaged(readSnapshotHeader(store, listed.key, options));
+    return { ...unread, damage, header };
   }
-}
-
-/** The header of a damaged snapshot tells whether another one gives what it gave. */
-async function readHeaderAnyway(
-  store: Store,
-  { key }: ListedSnapshot,
-  options: CallOptions,
-): Promise<SnapshotHeader | undefined> {
-  try {
-    return await readSnapshotHeader(store, key, options);
-  } catch (error) {
-    needDamage(error);
-    return undefined;
-  }
-}
-
-function needDamage(error: unknown): RigError {
-  if (isRigError(error) && error.kind === 'data') {
-    return error;
-  }
-  throw error;
 }

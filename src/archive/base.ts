@@ -1,7 +1,7 @@
-import { isRigError } from '../kernel/errors.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { type BatchHead, readHead } from './batch-object.ts';
 import type { Catalog, ListedBatch } from './catalog.ts';
+import { unlessDamaged } from './damage.ts';
 import { countBelow } from './plan-restore.ts';
 
 /**
@@ -30,30 +30,15 @@ export async function* linkedBelow(
   if (first === undefined || below.length === 0) {
     return;
   }
-  let next = await readUndamaged(store, first.key, options);
+  // What is damaged down here is for verify to find; it must not stop a push.
+  let next = await unlessDamaged(readHead(store, first.key, options));
   for (const { key } of below.slice(-LINKED_LIMIT).reverse()) {
-    const head = await readUndamaged(store, key, options);
+    const head = await unlessDamaged(readHead(store, key, options));
     if (head === undefined || next === undefined || !isLinked(head, next)) {
       return;
     }
     yield head;
     next = head;
-  }
-}
-
-/** What is damaged below the newest snapshot is for verify to find; it must not stop a push. */
-async function readUndamaged(
-  store: Store,
-  key: string,
-  options: CallOptions,
-): Promise<BatchHead | undefined> {
-  try {
-    return await readHead(store, key, options);
-  } catch (error) {
-    if (isRigError(error) && error.kind === 'data') {
-      return undefined;
-    }
-    throw error;
   }
 }
 

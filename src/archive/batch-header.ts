@@ -2,9 +2,9 @@ import { assert } from '../kernel/assert.ts';
 import { isSha256, type Sha256, sha256 } from '../kernel/digest.ts';
 import { isOffset, type Offset } from '../kernel/offset.ts';
 import { MIB } from '../kernel/size.ts';
-import { damaged, fromTheFuture } from './damage.ts';
 import { bytesOf, type FrameEntry, findFrameProblem, isFrameList, isNumberList } from './frame.ts';
-import { type JsonObject, parseJsonObject } from './json.ts';
+import type { JsonObject } from './json.ts';
+import { decodeVersioned } from './versioned.ts';
 
 /** Uncompressed bytes of a frame, at most: what is held, compressed and checked at a time. */
 export const FRAME_LIMIT_BYTES = 4 * MIB;
@@ -62,18 +62,12 @@ export function encodeHeader(header: BatchHeader): Uint8Array {
  *   version 1 writes.
  */
 export function decodeHeader(key: string, json: Uint8Array): BatchHeader {
-  const value = parseJsonObject(key, json);
-  if (value['v'] !== 1) {
-    throw fromTheFuture(key, value['v']);
-  }
-  if (!hasHeaderTypes(value)) {
-    throw damaged(key, 'its header lacks a field or has one of another type');
-  }
-  const problem = findProblem(value);
-  if (problem !== undefined) {
-    throw damaged(key, `its header is not valid: ${problem}`, { details: { offset: value.first } });
-  }
-  return value;
+  return decodeVersioned(key, json, {
+    what: 'header',
+    hasTypes: hasHeaderTypes,
+    findProblem,
+    offsetOf: ({ first }) => first,
+  });
 }
 
 function hasHeaderTypes(value: JsonObject): value is JsonObject & BatchHeader {

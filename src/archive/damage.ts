@@ -1,4 +1,4 @@
-import { type Details, type ErrorCode, RigError } from '../kernel/errors.ts';
+import { type Details, type ErrorCode, isRigError, RigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import { batchKey } from './layout.ts';
 
@@ -42,4 +42,22 @@ export function vanished(key: string): RigError {
     hint: 'find out what removes objects (a prune, a lifecycle rule), then run the command again',
     details: { object: key },
   });
+}
+
+/** An error that says that bytes of the archive are not what they must be; anything else is thrown on. */
+export function needDamage(error: unknown): RigError {
+  if (isRigError(error) && error.kind === 'data') {
+    return error;
+  }
+  throw error;
+}
+
+/** What `read` gives; undefined when it finds damage, for those to whom that is as good as absence. */
+export async function unlessDamaged<Result>(read: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    needDamage(error);
+    return undefined;
+  }
 }

@@ -2,9 +2,9 @@ import { isRigError } from '../kernel/errors.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import type { ListedSnapshot } from './catalog.ts';
-import { meaningOf, SNAPSHOT_PREFIX, snapshotKey } from './layout.ts';
+import { unlessDamaged } from './damage.ts';
+import { meaningOf, SNAPSHOT_PREFIX } from './layout.ts';
 import type { SealingBase } from './seal-snapshot.ts';
-import type { SnapshotHeader } from './snapshot-header.ts';
 import { resolvePieces } from './snapshot-index.ts';
 import { readSnapshotHeader, resolveChain } from './snapshot-object.ts';
 import { chooseSnapshot, type NextSnapshot, type PastSnapshot } from './snapshot-policy.ts';
@@ -64,7 +64,7 @@ async function readPast(
     if (wanted !== undefined && snapshot.at !== wanted) {
       continue;
     }
-    const header = await readAnyHeader(store, snapshot, options);
+    const header = await unlessDamaged(readSnapshotHeader(store, snapshot.key, options));
     past.unshift({ at: snapshot.at, storedBytes: snapshot.storedBytes, header });
     if (header === undefined || (header.of === next.of && header.content === next.content)) {
       wanted = header?.base;
@@ -85,20 +85,4 @@ async function listBelow(store: Store, at: Offset, options: CallOptions): Promis
     }
   }
   return listed;
-}
-
-/** Undefined: nobody can read it. */
-async function readAnyHeader(
-  store: Store,
-  { at }: ListedSnapshot,
-  options: CallOptions,
-): Promise<SnapshotHeader | undefined> {
-  try {
-    return await readSnapshotHeader(store, snapshotKey(at), options);
-  } catch (error) {
-    if (isRigError(error) && error.kind === 'data') {
-      return undefined;
-    }
-    throw error;
-  }
 }

@@ -3,10 +3,11 @@ import { isSha256, type Sha256 } from '../kernel/digest.ts';
 import { isOffset } from '../kernel/offset.ts';
 import { MIB } from '../kernel/size.ts';
 import { codecNamed } from './codec.ts';
-import { damaged, fromTheFuture } from './damage.ts';
+import { damaged } from './damage.ts';
 import { withCrc, withoutCrc } from './envelope.ts';
 import { bytesOf, type FrameEntry, findFrameProblem, isFrameList } from './frame.ts';
-import { type JsonObject, parseJsonObject } from './json.ts';
+import type { JsonObject } from './json.ts';
+import { decodeVersioned } from './versioned.ts';
 
 /** What a snapshot object says of itself behind its frames. Man page rigctl-archive(5) is the reference. */
 export interface SnapshotFooter {
@@ -75,18 +76,13 @@ export function decodeFooter(key: string, frame: Uint8Array): SnapshotFooter {
   if (location?.contentEnd !== frame.length || json === undefined) {
     throw damaged(key, 'its footer does not match its CRC');
   }
-  const value = parseJsonObject(key, json);
-  if (value['v'] !== 1) {
-    throw fromTheFuture(key, value['v']);
-  }
-  if (!hasFooterTypes(value)) {
-    throw damaged(key, 'its footer lacks a field or has one of another type');
-  }
-  const problem = findProblem(value);
-  if (problem !== undefined) {
-    throw damaged(key, `its footer is not valid: ${problem}`);
-  }
-  return value;
+  const offsetOf = () => undefined;
+  return decodeVersioned<SnapshotFooter>(key, json, {
+    what: 'footer',
+    hasTypes: hasFooterTypes,
+    findProblem,
+    offsetOf,
+  });
 }
 
 function hasFooterTypes(value: JsonObject): value is JsonObject & SnapshotFooter {

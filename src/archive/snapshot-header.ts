@@ -1,8 +1,8 @@
 import { assert } from '../kernel/assert.ts';
 import { isSha256, type Sha256 } from '../kernel/digest.ts';
 import { isOffset, type Offset } from '../kernel/offset.ts';
-import { damaged, fromTheFuture } from './damage.ts';
-import { type JsonObject, parseJsonObject } from './json.ts';
+import type { JsonObject } from './json.ts';
+import { decodeVersioned } from './versioned.ts';
 
 /** What a snapshot is an image of. */
 export type SnapshotOf = 'state' | 'journal';
@@ -43,18 +43,12 @@ export function encodeSnapshotHeader(header: SnapshotHeader): Uint8Array {
  *   version 1 writes.
  */
 export function decodeSnapshotHeader(key: string, json: Uint8Array): SnapshotHeader {
-  const value = parseJsonObject(key, json);
-  if (value['v'] !== 1) {
-    throw fromTheFuture(key, value['v']);
-  }
-  if (!hasHeaderTypes(value)) {
-    throw damaged(key, 'its header lacks a field or has one of another type');
-  }
-  const problem = findProblem(value);
-  if (problem !== undefined) {
-    throw damaged(key, `its header is not valid: ${problem}`, { details: { offset: value.at } });
-  }
-  return value;
+  return decodeVersioned(key, json, {
+    what: 'header',
+    hasTypes: hasHeaderTypes,
+    findProblem,
+    offsetOf: ({ at }) => at,
+  });
 }
 
 function hasHeaderTypes(value: JsonObject): value is JsonObject & SnapshotHeader {

@@ -1,4 +1,5 @@
 import type { ListedSnapshot } from '../archive/catalog.ts';
+import { unlessDamaged } from '../archive/damage.ts';
 import { SNAPSHOT_PREFIX } from '../archive/layout.ts';
 import { isDangerous, reaches } from '../archive/lifecycle-rules.ts';
 import { type LifecycleThreat, lifecycleThreats } from '../archive/lifecycle-threats.ts';
@@ -89,12 +90,8 @@ async function newestOf(
   let next = snapshots.at(-1);
   while (next !== undefined && chain.length < CHAIN_LIMIT) {
     chain.push(next);
-    const header = await readSnapshotHeader(store, next.key, { signal }).catch((error: unknown) => {
-      if (isRigError(error) && error.kind === 'data') {
-        return undefined; // damage is for others to find
-      }
-      throw error;
-    });
+    // Damage is for others to find.
+    const header = await unlessDamaged(readSnapshotHeader(store, next.key, { signal }));
     next = snapshots.findLast(({ at }) => at === header?.base);
   }
   return chain;

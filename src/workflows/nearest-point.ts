@@ -1,8 +1,8 @@
+import { needDamage } from '../archive/damage.ts';
 import { nearestIn } from '../archive/recoverable.ts';
 import { listedReach } from '../archive/restore-refusal.ts';
 import type { Offset } from '../kernel/offset.ts';
 import { formatOf } from './format.ts';
-import { needDamage } from './overview.ts';
 import { findRecordEnds } from './record-ends.ts';
 import type { Lookup } from './recovery-lookup.ts';
 import { plansFor } from './restore-plans.ts';

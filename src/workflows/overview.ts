@@ -1,14 +1,14 @@
 import type { BatchHeader } from '../archive/batch-header.ts';
 import { type Catalog, readCatalog } from '../archive/catalog.ts';
 import { type Claim, readClaim } from '../archive/claim.ts';
-import { missing } from '../archive/damage.ts';
+import { missing, needDamage } from '../archive/damage.ts';
 import { meaningOf, WRITER_PREFIX } from '../archive/layout.ts';
 import { type Extent, listedGaps } from '../archive/plan-restore.ts';
 import { needHead } from '../archive/reader.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { SnapshotShelf } from '../archive/snapshot-shelf.ts';
 import { openForReading } from '../archive/survey.ts';
-import { isRigError, type RigError } from '../kernel/errors.ts';
+import type { RigError } from '../kernel/errors.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import type { Context } from './context.ts';
@@ -100,14 +100,6 @@ function endOf(
     return { end, lost: tailDamage };
   }
   return { end, lost: promised > end ? missing(end, promised) : undefined };
-}
-
-/** An error that says that bytes of the archive are not what they must be; anything else is thrown on. */
-export function needDamage(error: unknown): RigError {
-  if (isRigError(error) && error.kind === 'data') {
-    return error;
-  }
-  throw error;
 }
 
 /** The claim with the greatest epoch, or undefined when there was never one. Errors as {@link readClaim}. */

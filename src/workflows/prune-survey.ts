@@ -1,6 +1,6 @@
 import { readHead } from '../archive/batch-object.ts';
 import { type Catalog, readCatalog } from '../archive/catalog.ts';
-import { damaged, vanished } from '../archive/damage.ts';
+import { damaged, needDamage, vanished } from '../archive/damage.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
 import { DESCRIPTOR_KEY, snapshotKey } from '../archive/layout.ts';
 import { countBelow } from '../archive/plan-restore.ts';
@@ -18,7 +18,6 @@ import { mapInOrder } from '../kernel/concurrency.ts';
 import { isRigError, type RigError } from '../kernel/errors.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
-import { needDamage } from './overview.ts';
 
 /** A plan, and what it was made from. */
 export interface PruneSurvey {

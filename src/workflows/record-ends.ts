@@ -1,12 +1,12 @@
 import { openFrame } from '../archive/batch-object.ts';
-import { missing } from '../archive/damage.ts';
+import { missing, needDamage } from '../archive/damage.ts';
 import { countBelow } from '../archive/plan-restore.ts';
 import { fetchBatch } from '../archive/reader.ts';
 import type { JournalFormat, RecordDecoder } from '../journal/contract.ts';
 import { assert } from '../kernel/assert.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
-import { needDamage, type Overview } from './overview.ts';
+import type { Overview } from './overview.ts';
 import { readImage } from './restore-journal.ts';
 import { journalSnapshotsAbove } from './restore-plans.ts';
 

@@ -1,4 +1,4 @@
-import { missing } from '../archive/damage.ts';
+import { missing, needDamage } from '../archive/damage.ts';
 import { meaningOf, snapshotKey } from '../archive/layout.ts';
 import {
   type JournalPlan,
@@ -13,7 +13,7 @@ import { type Knowledge, notCovered, recoverableIn, refused } from '../archive/r
 import { isRigError, type RigError } from '../kernel/errors.ts';
 import { isOffset, type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
-import { needDamage, type Overview } from './overview.ts';
+import type { Overview } from './overview.ts';
 import { plansFor, type RestoredThing } from './restore-plans.ts';
 
 /** Tries the ways to a recovery point until one leads there, and remembers what was found damaged on them. */

@@ -1,5 +1,6 @@
 import type { BatchHeader } from '../archive/batch-header.ts';
 import type { Claim } from '../archive/claim.ts';
+import { needDamage } from '../archive/damage.ts';
 import type { Range } from '../archive/plan-restore.ts';
 import { needHead } from '../archive/reader.ts';
 import { recoverableIn } from '../archive/restore-refusal.ts';
@@ -8,7 +9,7 @@ import { formatTime } from '../kernel/clock.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
 import { warnOfThreats } from './lifecycle-threats.ts';
-import { needDamage, type Overview, readOverview } from './overview.ts';
+import { type Overview, readOverview } from './overview.ts';
 
 export interface StatusResult {
   /** The archive's id. */

@@ -1,7 +1,7 @@
 import type { BatchHead } from '../archive/batch-object.ts';
 import type { ListedBatch } from '../archive/catalog.ts';
+import { unlessDamaged } from '../archive/damage.ts';
 import { needHead } from '../archive/reader.ts';
-import { isRigError } from '../kernel/errors.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
 import type { Overview } from './overview.ts';
@@ -43,12 +43,6 @@ async function isLinked(
   if (next.first !== header.end) {
     return false;
   }
-  try {
-    return (await needHead(store, next, { signal })).header.prev === header.chain;
-  } catch (error) {
-    if (isRigError(error) && error.kind === 'data') {
-      return true;
-    }
-    throw error;
-  }
+  const head = await unlessDamaged(needHead(store, next, { signal }));
+  return head === undefined || head.header.prev === header.chain;
 }

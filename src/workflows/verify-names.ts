@@ -1,11 +1,11 @@
 import type { Catalog, ListedWriter } from '../archive/catalog.ts';
 import { readClaim } from '../archive/claim.ts';
+import { needDamage } from '../archive/damage.ts';
 import { LATEST_KEY, LOG_PREFIX, meaningOf, WRITER_PREFIX } from '../archive/layout.ts';
 import { mapInOrder } from '../kernel/concurrency.ts';
 import type { RigError } from '../kernel/errors.ts';
 import { readWhole } from '../store/body.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
-import { needDamage } from './overview.ts';
 import type { VerifyReport } from './verify-report.ts';
 
 /** `LATEST` holds at most 16 hex digits. */
