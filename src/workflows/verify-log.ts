@@ -5,7 +5,7 @@ import { type BatchHead, readHead } from '../archive/batch-object.ts';
 import type { Catalog } from '../archive/catalog.ts';
 import type { Claim } from '../archive/claim.ts';
 import { damaged, missing } from '../archive/damage.ts';
-import { SNAPSHOT_PREFIX, snapshotKey, writerKey } from '../archive/layout.ts';
+import { SNAPSHOT_PREFIX, snapshotKey, WRITER_PREFIX, writerKey } from '../archive/layout.ts';
 import { countBelow } from '../archive/plan-restore.ts';
 import { recoverableRanges } from '../archive/recoverable.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
@@ -105,24 +105,34 @@ async function isSuperseded(store: Store, { snapshots }: Catalog, options: CallO
 }
 
 /** What the end of the log tells about writers and snapshots. */
-export function judgeEnd(
+export async function judgeEnd(
+  { store, stop: signal }: Context,
   { hasJournal, catalog, claim, snapshots }: LogTask,
   { reached, endIsKnown, newestEpoch }: LogResult,
   report: VerifyReport,
-): void {
+): Promise<void> {
   const epoch = Math.max(newestEpoch, ...snapshots.map((snapshot) => snapshot.epoch));
-  if (catalog.writers.length > 0 && epoch > (catalog.writers.at(-1)?.epoch ?? 0)) {
+  const known = catalog.writers.at(-1)?.epoch ?? 0;
+  if (known > 0 && epoch > known && !(await hasWriterFrom(store, epoch, { signal }))) {
     const key = writerKey(epoch);
     report.warn('unknown-writer', key, `${key} is missing, although that writer stored something`);
   }
-  const known = Math.max(reached, claim?.durable ?? 0);
+  const end = Math.max(reached, claim?.durable ?? 0);
   for (const { at } of snapshots) {
-    if (hasJournal && endIsKnown && at > known) {
-      const message = `it lies beyond offset ${showOffset(known)}, where the log ends`;
+    if (hasJournal && endIsKnown && at > end) {
+      const message = `it lies beyond offset ${showOffset(end)}, where the log ends`;
       const details = { offset: at };
       report.findings.addError(damaged(snapshotKey(at), message, { code: 'RIG_CHAIN_GAP', details }));
     }
   }
+}
+
+/** Did it claim after writers were listed? Where a prune has taken its claim since, there is a later one. */
+async function hasWriterFrom(store: Store, epoch: number, options: CallOptions): Promise<boolean> {
+  for await (const _ of store.list(WRITER_PREFIX, { ...options, after: writerKey(epoch - 1) })) {
+    return true;
+  }
+  return false;
 }
 
 /** Warns of what can no longer be restored between what can, unless a prune took it: that was meant, and is no news. */

@@ -164,7 +164,7 @@ class Verification {
     if (log === undefined) {
       return undefined;
     }
-    judgeEnd(task, log, report);
+    await judgeEnd(context, task, log, report);
     warnOfHoles(task, log, report);
     this.#warnOfJournal(log.reached);
     if (this.#journal !== undefined) {

@@ -213,6 +213,21 @@ describe('while others write', () => {
     expect(findings).toEqual([]);
   });
 
+  test('a writer that came after writers were listed is known', async () => {
+    const epoch = (index: number) => (index === 4 ? 2 : 1);
+    const archive = await buildArchive({ journal: JOURNAL, cuts: CUTS, epoch, claimedBatches: 4 });
+    await addImage(archive, { at: 10 });
+    const late = [writerKey(2), batchKey(40)].map((key) => [key, objectBytes(archive, key)] as const);
+    remove(archive, writerKey(2), batchKey(40));
+    const { findings, warnings, recoverable } = await lookWhile(archive, /^list LOG/, async () => {
+      for (const [key, bytes] of late) {
+        await overwrite(archive.store, key, bytes);
+      }
+    });
+    expect([...findings, ...warnings]).toEqual([]);
+    expect(recoverable).toEqual(WHOLE);
+  });
+
   test('what keeps going away is said to', async () => {
     const archive = await archiveWith([]);
     const store = new ScriptedStore(archive.store);
