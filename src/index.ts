@@ -19,9 +19,9 @@ import { retry } from './store/layers/retry.ts';
 import { openStore, type StoreEnvironment } from './store/registry.ts';
 import type { Context } from './workflows/context.ts';
 
+export type { Compression } from './archive/compression.ts';
 export type { LifecyclePolicy } from './archive/lifecycle-rules.ts';
 export type { RetentionPolicy } from './archive/retention-policy.ts';
-export type { Compression } from './archive/seal.ts';
 export type { FormatName } from './journal/contract.ts';
 export type { Clock } from './kernel/clock.ts';
 export type { Details, DetailValue, ErrorCode, ErrorKind, RigErrorOptions } from './kernel/errors.ts';

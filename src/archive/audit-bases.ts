@@ -6,7 +6,8 @@ import { firstChain } from './batch-header.ts';
 import { damaged } from './damage.ts';
 import { snapshotKey } from './layout.ts';
 import type { SnapshotHeader } from './snapshot-header.ts';
-import { CHAIN_LIMIT, checkBase, type SnapshotHead } from './snapshot-object.ts';
+import { checkBase, type SnapshotHead } from './snapshot-object.ts';
+import { CHAIN_LIMIT } from './snapshot-policy.ts';
 
 /** A snapshot that cannot be restored. */
 export interface BrokenSnapshot {

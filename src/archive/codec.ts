@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import { KIB, MIB } from '../kernel/size.ts';
+import type { CompressionName } from './compression.ts';
 
 /**
  * How a batch's frames are compressed and how its header hides in front of them from standard decoders. Frames are
@@ -8,8 +9,6 @@ import { KIB, MIB } from '../kernel/size.ts';
  */
 export interface Codec {
   readonly name: CompressionName;
-  readonly defaultLevel: number;
-  readonly maximumLevel: number;
   /** The bytes in front of the first frame. `content` is the header's CRC and JSON. */
   wrapHeader(content: Uint8Array): Uint8Array;
   /** The first bytes of an object in this codec: where the content lies, or undefined when it is not this codec's. */
@@ -23,8 +22,6 @@ export interface Codec {
    */
   decompress(stored: Uint8Array, bytes: number): Promise<Uint8Array>;
 }
-
-export type CompressionName = 'zstd' | 'gzip';
 
 /** Where in an object the header's content lies, and where the first frame starts. */
 export interface HeaderLocation {
@@ -59,8 +56,6 @@ const SKIPPABLE_MAGIC = 0x184d_2a52;
 /** zstd (RFC 8878): the header is the content of a skippable frame. */
 const zstdCodec: Codec = {
   name: 'zstd',
-  defaultLevel: 1,
-  maximumLevel: 19,
   wrapHeader(content) {
     const start = Buffer.alloc(8);
     start.writeUInt32LE(SKIPPABLE_MAGIC, 0);
@@ -106,8 +101,6 @@ const GZIP_TRAILER_BYTES = 10;
 /** gzip (RFC 1952): the header is subfield `RG` of the extra field; frames are deflate blocks that end on a byte. */
 const gzipCodec: Codec = {
   name: 'gzip',
-  defaultLevel: 6,
-  maximumLevel: 9,
   wrapHeader(content) {
     const extra = Buffer.alloc(6);
     extra.writeUInt16LE(content.length + 4, 0);

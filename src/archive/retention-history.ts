@@ -4,7 +4,7 @@ import type { Catalog, ListedBatch, ListedSnapshot } from './catalog.ts';
 import { countBelow } from './plan-restore.ts';
 import { type Period, periodOf, type RetentionPolicy } from './retention-policy.ts';
 import type { SnapshotHeader, SnapshotOf } from './snapshot-header.ts';
-import { CHAIN_LIMIT } from './snapshot-object.ts';
+import { CHAIN_LIMIT } from './snapshot-policy.ts';
 
 /** What was superseded less than this long ago may still be in use: by a restore, or by a writer that was away. */
 export const GRACE_MS = 86_400_000;

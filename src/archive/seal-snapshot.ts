@@ -5,10 +5,10 @@ import { MIB } from '../kernel/size.ts';
 import { compareInTree } from '../kernel/tree-order.ts';
 import type { PutBody } from '../store/contract.ts';
 import { codecNamed } from './codec.ts';
+import { type Compression, DEFAULT_COMPRESSION } from './compression.ts';
 import { wrapEnvelope } from './envelope.ts';
 import { FRAMES_UNDER_WAY, type FrameEntry, frameEntry, release, type SealedFrame } from './frame.ts';
 import { IndexWriter } from './index-writer.ts';
-import type { Compression } from './seal.ts';
 import { SharedPieces } from './shared-pieces.ts';
 import { encodeFooter, SNAPSHOT_FRAME_LIMIT_BYTES, type SnapshotFooter } from './snapshot-footer.ts';
 import { encodeSnapshotHeader, type SnapshotContent, type SnapshotHeader } from './snapshot-header.ts';
@@ -83,7 +83,7 @@ export function sealSnapshot(
   options: SealingOptions = {},
 ): SealedSnapshot {
   checkAgreement(header, source, options.base);
-  const level = compression.name === 'zstd' ? compression.level : codecNamed('zstd').defaultLevel;
+  const { level } = compression.name === 'zstd' ? compression : DEFAULT_COMPRESSION;
   let last: SnapshotSummary | undefined;
   return {
     header,

@@ -11,15 +11,10 @@ import {
   nextChain,
   type Observation,
 } from './batch-header.ts';
-import { type CompressionName, codecNamed } from './codec.ts';
+import { codecNamed } from './codec.ts';
+import type { Compression } from './compression.ts';
 import { wrapEnvelope } from './envelope.ts';
 import { FRAMES_UNDER_WAY, frameEntry, release, type SealedFrame } from './frame.ts';
-
-/** How batches are compressed. */
-export interface Compression {
-  readonly name: CompressionName;
-  readonly level: number;
-}
 
 /** What a batch is made of, beside its payload. */
 export interface BatchContent {

@@ -10,6 +10,7 @@ import { meaningOf, snapshotKey } from './layout.ts';
 import { readRange } from './read-range.ts';
 import { decodeFooter, footerLength, type SnapshotFooter } from './snapshot-footer.ts';
 import { decodeSnapshotHeader, type SnapshotHeader } from './snapshot-header.ts';
+import { CHAIN_LIMIT } from './snapshot-policy.ts';
 
 /** A snapshot object's header and footer, and how the rest of the object is to be read. */
 export interface SnapshotHead {
@@ -24,9 +25,6 @@ export interface SnapshotHead {
 
 /** The snapshot and what it needs: itself first, the full one last. */
 export type SnapshotChain = readonly [SnapshotHead, ...SnapshotHead[]];
-
-/** A snapshot needs no more others than these, itself counted. */
-export const CHAIN_LIMIT = 16;
 
 /** Enough for the footer of a snapshot with two GiB of its own. */
 const TAIL_BYTES = 64 * KIB;

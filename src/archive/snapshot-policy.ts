@@ -1,7 +1,6 @@
 import type { Offset } from '../kernel/offset.ts';
 import { showOffset } from '../kernel/offset.ts';
 import type { SnapshotContent, SnapshotHeader, SnapshotOf } from './snapshot-header.ts';
-import { CHAIN_LIMIT } from './snapshot-object.ts';
 
 /** A listed snapshot as the policy sees it. `header` undefined: damaged, or something that it needs is. */
 export interface PastSnapshot {
@@ -21,6 +20,9 @@ export interface NextSnapshot {
 export type SnapshotChoice =
   | { readonly kind: 'full'; readonly why: string }
   | { readonly kind: 'increment'; readonly base: Offset };
+
+/** A snapshot needs no more others than these, itself counted. */
+export const CHAIN_LIMIT = 16;
 
 /** Increments since the last full snapshot may together be this large, as a part of it. */
 export const DEFAULT_FULL_RATIO = 0.5;

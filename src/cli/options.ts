@@ -1,5 +1,4 @@
-import { CODECS } from '../archive/codec.ts';
-import type { Compression } from '../archive/seal.ts';
+import { COMPRESSIONS, type Compression } from '../archive/compression.ts';
 import { parseTime } from '../kernel/clock.ts';
 import { parseDuration } from '../kernel/duration.ts';
 import { RigError } from '../kernel/errors.ts';
@@ -103,27 +102,29 @@ export function parseAskedPoint(text: string): AskedPoint {
 /** Reads `zstd`, `zstd:3`, `gzip:9`. */
 export function parseCompression(text: string): Compression {
   const [name = '', levelText, ...rest] = text.split(':');
-  const codec = CODECS.find((candidate) => candidate.name === name);
+  const known = COMPRESSIONS.find((candidate) => candidate.name === name);
   const hint = `give ${compressionChoices()}`;
-  if (codec === undefined || rest.length > 0) {
+  if (known === undefined || rest.length > 0) {
     throw usage(`--compression: ${quote(text)} is not a compression`, hint);
   }
   if (levelText === undefined) {
-    return { name: codec.name, level: codec.defaultLevel };
+    return { name: known.name, level: known.defaultLevel };
   }
   const level = /^\d+$/.test(levelText) ? Number(levelText) : 0;
-  if (level < 1 || level > codec.maximumLevel) {
+  if (level < 1 || level > known.maximumLevel) {
     throw usage(
-      `--compression: ${quote(levelText)} is not a level of ${name}, which has 1 to ${codec.maximumLevel}`,
+      `--compression: ${quote(levelText)} is not a level of ${name}, which has 1 to ${known.maximumLevel}`,
       hint,
     );
   }
-  return { name: codec.name, level };
+  return { name: known.name, level };
 }
 
 /** `zstd or zstd:1 to zstd:19; gzip or gzip:1 to gzip:9`. */
 export function compressionChoices(): string {
-  return CODECS.map(({ name, maximumLevel }) => `${name} or ${name}:1 to ${name}:${maximumLevel}`).join('; ');
+  return COMPRESSIONS.map(({ name, maximumLevel }) => `${name} or ${name}:1 to ${name}:${maximumLevel}`).join(
+    '; ',
+  );
 }
 
 /** A parser for texts that must not be empty. */

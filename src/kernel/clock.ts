@@ -17,7 +17,7 @@ class SystemClock implements Clock {
   }
 
   monotonicMs(): number {
-    return performance.now();
+    return Number(process.hrtime.bigint()) / 1e6;
   }
 
   sleep(durationMs: number, signal?: AbortSignal): Promise<void> {

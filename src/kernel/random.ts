@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 /** Randomness comes in through this interface, so that a simulation can repeat a run from its seed. */
 export interface Random {
   /** A number in [0, 1). */
@@ -10,5 +8,5 @@ export interface Random {
 
 export const systemRandom: Random = {
   next: () => Math.random(),
-  uuid: () => randomUUID(),
+  uuid: () => crypto.randomUUID(),
 };

@@ -1,4 +1,5 @@
-import { type Compression, type SealedBatch, sealBatch } from '../archive/seal.ts';
+import type { Compression } from '../archive/compression.ts';
+import { type SealedBatch, sealBatch } from '../archive/seal.ts';
 import type { JournalFormat } from '../journal/contract.ts';
 import { findCut } from '../journal/cut.ts';
 import type { Journal } from '../journal/tail.ts';

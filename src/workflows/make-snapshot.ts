@@ -1,7 +1,7 @@
 import { firstChain } from '../archive/batch-header.ts';
+import type { Compression } from '../archive/compression.ts';
 import { type CutPoint, cutAt } from '../archive/cut-at.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
-import type { Compression } from '../archive/seal.ts';
 import { type SealingBase, type SnapshotSource, sealSnapshot } from '../archive/seal-snapshot.ts';
 import { findBase, type UsableBase } from '../archive/snapshot-base.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';

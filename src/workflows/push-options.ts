@@ -1,5 +1,5 @@
+import type { Compression } from '../archive/compression.ts';
 import type { RetentionPolicy } from '../archive/retention-policy.ts';
-import type { Compression } from '../archive/seal.ts';
 import type { FormatName } from '../journal/contract.ts';
 import type { LocalSnapshotsOptions } from './local-snapshots.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { nextChain } from '../../src/archive/batch-header.ts';
 import { checkPayload, readHead, readStored, takeFrame } from '../../src/archive/batch-object.ts';
 import { readClaim } from '../../src/archive/claim.ts';
-import type { CompressionName } from '../../src/archive/codec.ts';
+import type { CompressionName } from '../../src/archive/compression.ts';
 import { readDescriptor } from '../../src/archive/descriptor.ts';
 import { batchKey, DESCRIPTOR_KEY, LATEST_KEY, meaningOf, writerKey } from '../../src/archive/layout.ts';
 import { startSha256 } from '../../src/kernel/digest.ts';

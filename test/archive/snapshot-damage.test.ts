@@ -4,12 +4,8 @@ import { describe, expect } from 'vitest';
 import { codecNamed } from '../../src/archive/codec.ts';
 import { type FrameEntry, frameEntry, storedBytesOf } from '../../src/archive/frame.ts';
 import { snapshotKey } from '../../src/archive/layout.ts';
-import {
-  CHAIN_LIMIT,
-  readSnapshotHead,
-  readSnapshotHeader,
-  resolveChain,
-} from '../../src/archive/snapshot-object.ts';
+import { readSnapshotHead, readSnapshotHeader, resolveChain } from '../../src/archive/snapshot-object.ts';
+import { CHAIN_LIMIT } from '../../src/archive/snapshot-policy.ts';
 import { auditOwn } from '../../src/archive/snapshot-reader.ts';
 import { crc32 } from '../../src/kernel/digest.ts';
 import { KIB, MIB } from '../../src/kernel/size.ts';

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { firstChain } from '../../src/archive/batch-header.ts';
 import type { SnapshotHeader } from '../../src/archive/snapshot-header.ts';
-import { CHAIN_LIMIT } from '../../src/archive/snapshot-object.ts';
-import { chooseSnapshot, type PastSnapshot } from '../../src/archive/snapshot-policy.ts';
+import { CHAIN_LIMIT, chooseSnapshot, type PastSnapshot } from '../../src/archive/snapshot-policy.ts';
 import { sha256 } from '../../src/kernel/digest.ts';
 import { ARCHIVE_ID } from '../support/archive-builder.ts';
 

@@ -1,4 +1,4 @@
-import type { Compression } from '../../src/archive/seal.ts';
+import type { Compression } from '../../src/archive/compression.ts';
 import { isRigError, RigError } from '../../src/kernel/errors.ts';
 import { nodeFileTree } from '../../src/kernel/file-tree.ts';
 import type { Report } from '../../src/kernel/report.ts';

@@ -1,9 +1,10 @@
 import type { BatchHeader, Observation } from '../../src/archive/batch-header.ts';
 import { firstChain } from '../../src/archive/batch-header.ts';
 import { claimBody, type WriterMode } from '../../src/archive/claim.ts';
+import type { Compression } from '../../src/archive/compression.ts';
 import type { Descriptor } from '../../src/archive/descriptor.ts';
 import { batchKey, DESCRIPTOR_KEY, writerKey } from '../../src/archive/layout.ts';
-import { type Compression, sealBatch } from '../../src/archive/seal.ts';
+import { sealBatch } from '../../src/archive/seal.ts';
 import { findFormat } from '../../src/journal/registry.ts';
 import { formatTime } from '../../src/kernel/clock.ts';
 import { crc32 } from '../../src/kernel/digest.ts';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Compression } from '../../archive/seal.ts';
+import type { Compression } from '../../archive/compression.ts';
 import { DEFAULT_FULL_RATIO } from '../../archive/snapshot-policy.ts';
 import type { FormatName } from '../../journal/contract.ts';
 import { JOURNAL_FORMATS } from '../../journal/registry.ts';

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { DEFAULT_COMPRESSION } from '../../archive/compression.ts';
 import { DEFAULT_FULL_RATIO } from '../../archive/snapshot-policy.ts';
 import { compressionChoices, numberParser, parseCompression } from '../options.ts';
 
@@ -6,7 +7,7 @@ import { compressionChoices, numberParser, parseCompression } from '../options.t
 export function compressionOption(): Option {
   return new Option('--compression <name[:level]>', compressionChoices())
     .argParser(parseCompression)
-    .default(parseCompression('zstd'), 'zstd');
+    .default(DEFAULT_COMPRESSION, DEFAULT_COMPRESSION.name);
 }
 
 /**

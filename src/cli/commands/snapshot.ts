@@ -1,5 +1,5 @@
 import { Option } from 'commander';
-import type { Compression } from '../../archive/seal.ts';
+import type { Compression } from '../../archive/compression.ts';
 import { DEFAULT_FULL_RATIO } from '../../archive/snapshot-policy.ts';
 import { ONE_SHOT_DEADLINE_MS } from '../open.ts';
 import type { Outcome } from '../render/renderer.ts';
