@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { cpus, release, totalmem } from 'node:os';
+import { showSize } from '../../src/kernel/size.ts';
+
+/** Where the figures come from: without this they mean little. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryBytes: number;
+  readonly kernel: string;
+  readonly node: string;
+  /** Of the directory for temporary files, where journals and archives are. */
+  readonly fileSystem: string;
+  /** The first line that each rival says of itself. */
+  readonly rivals: Readonly<Record<string, string>>;
+}
+
+const RIVALS: readonly (readonly [program: string, ...args: string[]])[] = [
+  ['zstd', '--version'],
+  ['sha256sum', '--version'],
+  ['cp', '--version'],
+  ['rclone', 'version'],
+  ['restic', 'version'],
+];
+
+export function thisMachine(directory: string): Machine {
+  const processors = cpus();
+  return {
+    cpu: processors[0]?.model ?? 'unknown',
+    cores: processors.length,
+    memoryBytes: totalmem(),
+    kernel: release(),
+    node: process.versions.node,
+    fileSystem: firstLine('findmnt', '--noheadings', '--output=FSTYPE', '--target', directory),
+    rivals: Object.fromEntries(RIVALS.map(([program, ...args]) => [program, firstLine(program, ...args)])),
+  };
+}
+
+export function machineLines({
+  cpu,
+  cores,
+  memoryBytes,
+  kernel,
+  node,
+  fileSystem,
+  rivals,
+}: Machine): string[] {
+  return [
+    `${cores} cores (${cpu}), ${showSize(memoryBytes)}, Linux ${kernel}, Node.js ${node}, files on ${fileSystem}`,
+    ...Object.entries(rivals).map(([program, version]) => `${program}: ${version}`),
+    'What is read is in the page cache (warm); what is written is synced to disk within the time, on both sides.',
+    'Times and ratios: median (least..greatest) of runs in turn; a ratio is of two runs next to each other. CPU: user',
+    'and system time of all processes. Peak memory: resident, of the largest process.',
+  ];
+}
+
+function firstLine(program: string, ...args: readonly string[]): string {
+  try {
+    return execFileSync(program, args, { encoding: 'utf8', stdio: 'pipe' }).split('\n')[0] ?? '';
+  } catch {
+    return 'not installed';
+  }
+}
