@@ -187,6 +187,29 @@ describe('a store that is not well', () => {
     await expect(putNew()).rejects.toMatchObject({ code: 'RIG_STORE_UNAVAILABLE' });
   });
 
+  it('may reset a connection, which is no timeout', async () => {
+    await serve((_, response) => response.socket?.resetAndDestroy());
+    await expect(store.get(KEY)).rejects.toMatchObject({
+      code: 'RIG_STORE_UNAVAILABLE',
+      message: expect.stringContaining('out of reach: ECONNRESET'),
+    });
+  });
+
+  it('may give half an answer, which is not what a web server answers', async () => {
+    const answers = [
+      ['application/xml', '<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>prefix/LO'],
+      ['text/html', '<html><p>Welcome!</html>'],
+    ] as const;
+    let asked = 0;
+    await serve((_, response) => {
+      const [type = '', body] = answers[asked] ?? [];
+      asked += 1;
+      respond(response, 200, body, { 'content-type': type });
+    });
+    await expect(keysOf(store)).rejects.toMatchObject({ code: 'RIG_STORE_UNAVAILABLE', retryable: true });
+    await expect(keysOf(store)).rejects.toMatchObject({ code: 'RIG_CONFIG_INVALID', retryable: false });
+  });
+
   it('may break off in the middle of a body', async () => {
     await serve((_, response) => {
       response.writeHead(200, { 'content-length': '1000', etag: '"v"' });

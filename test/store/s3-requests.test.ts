@@ -140,6 +140,14 @@ describe('a listing', () => {
     expect(await keysOf(store)).toEqual(['%FF', 'LOG/1']);
   });
 
+  it.for(['', '<html></html>', '<ListBucketResult/>'])(
+    'is not taken for empty when "%s" comes',
+    async (body) => {
+      await serve((_, response) => respond(response, 200, body));
+      await expect(keysOf(store)).rejects.toMatchObject({ code: 'RIG_STORE_UNAVAILABLE' });
+    },
+  );
+
   it('is refused when it is out of order, or cut without a way to go on', async () => {
     const bodies = [
       page(['prefix/b', 'prefix/a']),

@@ -25,6 +25,7 @@ interface S3Answer {
   /** Where Amazon says the bucket is. */
   readonly region: string | undefined;
   readonly retryAfter: string | undefined;
+  readonly contentType: string | undefined;
 }
 
 /** Gives anything that a call of the SDK threw its meaning. Unknown errors, which are bugs, come back as they are. */
@@ -66,6 +67,7 @@ export function answerOf(error: unknown): S3Answer | undefined {
     name: error.name,
     region: bodyRegion ?? headerOf(response, 'x-amz-bucket-region'),
     retryAfter: headerOf(response, 'retry-after'),
+    contentType: headerOf(response, 'content-type'),
   };
 }
 
@@ -245,7 +247,7 @@ function explainNoAnswer(error: unknown, call: S3Call): unknown {
       cause: error,
     });
   }
-  const why = name === 'TimeoutError' ? 'no answer in time' : errnoOf(error);
+  const why = whyUnreachable(error);
   if (why !== undefined) {
     return failed(
       'RIG_STORE_UNAVAILABLE',
@@ -257,18 +259,28 @@ function explainNoAnswer(error: unknown, call: S3Call): unknown {
       },
     );
   }
-  if (answerOf(error) !== undefined) {
-    return failed(
-      'RIG_CONFIG_INVALID',
-      `cannot ${what(call)}: ${place(call)} does not answer as S3 does`,
-      call,
-      {
-        hint: 'check the endpoint: is this an S3 server?',
-        cause: error,
-      },
-    );
-  }
-  return error;
+  const answer = answerOf(error);
+  return answer === undefined ? error : unreadable(error, answer, call);
+}
+
+/** The SDK calls a connection that broke a timeout too: the error number goes first. */
+function whyUnreachable(error: unknown): string | undefined {
+  const isTimeout = error instanceof Error && error.name === 'TimeoutError';
+  const errno = errnoOf(error) ?? (isTimeout ? 'ETIMEDOUT' : undefined);
+  return errno === 'ETIMEDOUT' ? 'no answer in time' : errno;
+}
+
+/** XML that cannot be read lost its end on the way; anything else never was an answer of S3. */
+function unreadable(error: unknown, { contentType }: S3Answer, call: S3Call): RigError {
+  const isBroken = contentType?.includes('xml') === true;
+  return failed(
+    isBroken ? 'RIG_STORE_UNAVAILABLE' : 'RIG_CONFIG_INVALID',
+    isBroken
+      ? `cannot ${what(call)}: the answer of ${place(call)} is damaged`
+      : `cannot ${what(call)}: ${place(call)} does not answer as S3 does`,
+    call,
+    { hint: isBroken ? 'try again' : 'check the endpoint: is this an S3 server?', cause: error },
+  );
 }
 
 function what({ operation, key, bucket }: S3Call): string {

@@ -44,9 +44,19 @@ async function* pages(
     const from = ContinuationToken === undefined ? start : { ContinuationToken };
     const command = new sdk.ListObjectsV2Command({ ...query, ...from });
     const page = await bucket.run(bucket.call('list'), signal, (options) => client.send(command, options));
+    requireListing(page, Bucket);
     yield page;
     ContinuationToken = nextToken(page);
   } while (ContinuationToken !== undefined);
+}
+
+/** An answer that got lost on its way, or of something that is no store, must not pass for "there is nothing". */
+function requireListing({ IsTruncated }: ListObjectsV2CommandOutput, bucket: string): void {
+  if (IsTruncated === undefined) {
+    throw new RigError('RIG_STORE_UNAVAILABLE', `cannot list ${bucket}: the answer is no listing`, {
+      hint: 'check the endpoint: is this an S3 server?',
+    });
+  }
 }
 
 /** @throws RigError RIG_STORE_UNSUPPORTED rather than take the beginning of a listing for the whole. */
