@@ -77,8 +77,11 @@ export function parseTime(text: string): number | undefined {
   return Number.isNaN(unixMs) ? undefined : unixMs;
 }
 
-/** Reads an HTTP date (`Sat, 21 Nov 2026 10:32:07 GMT`) into Unix milliseconds; undefined when it is none. */
+/**
+ * Reads an HTTP date (`Sat, 21 Nov 2026 10:32:07 GMT`) into Unix milliseconds; undefined when it is none, or in one of
+ * the two forms that nobody has been allowed to send since 1997.
+ */
 export function parseHttpDate(text: string): number | undefined {
   const unixMs = Date.parse(text);
-  return Number.isNaN(unixMs) ? undefined : unixMs;
+  return !Number.isNaN(unixMs) && new Date(unixMs).toUTCString() === text ? unixMs : undefined;
 }

@@ -107,10 +107,12 @@ describe('a get', () => {
 });
 
 describe('a listing', () => {
+  const TIME = '<LastModified>2026-11-21T10:32:07.000Z</LastModified>';
+  const listed = (key: string) => `<Contents><Key>${key}</Key><Size>3</Size>${TIME}</Contents>`;
   const page = (keys: readonly string[], next?: string) =>
     `<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>${next !== undefined}</IsTruncated>${
       next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`
-    }${keys.map((key) => `<Contents><Key>${key}</Key><Size>3</Size></Contents>`).join('')}</ListBucketResult>`;
+    }${keys.map(listed).join('')}</ListBucketResult>`;
 
   it('goes on from page to page', async () => {
     const pages = [page(['prefix/a', 'prefix/b'], 'more'), page([], 'even more'), page(['prefix/c'])];

@@ -1,6 +1,6 @@
 import type { PutOptions } from '../contract.ts';
 import type { S3Connection, S3Options } from './s3-connection.ts';
-import { answerOf, explain, type S3Call } from './s3-errors.ts';
+import { answerOf, explain, type S3Answer, type S3Call } from './s3-errors.ts';
 import type { S3Location } from './s3-location.ts';
 
 /** What to do about answers that are not errors to the caller, by the server's code or by HTTP status. */
@@ -51,11 +51,20 @@ export class S3Bucket {
     } catch (error) {
       signal?.throwIfAborted();
       const answer = answerOf(error);
-      const handle = answer && (expected[answer.name] ?? expected[answer.status]);
+      const handle = answer && handlerOf(expected, answer);
       if (handle === undefined) {
         throw explain(error, call);
       }
       return handle();
     }
   }
+}
+
+/** The status goes first: what a server that fails says by name says nothing. Names are the server's, whatever they are. */
+function handlerOf<Result>(
+  expected: Expected<Result>,
+  { name, status }: S3Answer,
+): Expected<Result>[string] | undefined {
+  const known = status < 500 && Object.hasOwn(expected, name) ? name : status;
+  return Object.hasOwn(expected, known) ? expected[known] : undefined;
 }

@@ -5,6 +5,7 @@ import { type Clock, parseHttpDate } from '../../kernel/clock.ts';
 import { RigError } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
 import { KIB } from '../../kernel/size.ts';
+import { limitAnswers } from './s3-answer.ts';
 import { headerOf } from './s3-errors.ts';
 import { checkEndpointUrl, type S3Location } from './s3-location.ts';
 
@@ -104,7 +105,7 @@ function open(sdk: S3Sdk, endpointUrl: string | undefined, region: string, optio
   const timeouts = options.timeouts ?? DEFAULT_TIMEOUTS;
   const settings = { ...clientSettings(options, timeouts), ...endpointSettings(endpointUrl), region };
   const storeTimes = new WeakMap<object, number>();
-  const client = timed(new sdk.S3Client(settings), storeTimes);
+  const client = limitAnswers(timed(new sdk.S3Client(settings), storeTimes));
   return {
     sdk,
     client,

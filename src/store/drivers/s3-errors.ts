@@ -18,7 +18,7 @@ export interface S3Call {
 }
 
 /** The parts of the SDK's errors that can be relied on. */
-interface S3Answer {
+export interface S3Answer {
   readonly status: number;
   /** The server's code (`NoSuchKey`); `Unknown` and the like where the answer has no body. */
   readonly name: string;
@@ -122,7 +122,7 @@ function explainAnswer(error: unknown, answer: S3Answer, call: S3Call): RigError
   if (call.createOnly === true && meansExists(answer)) {
     return failed('RIG_OBJECT_EXISTS', `${call.key} exists already`, call, { cause: error });
   }
-  if (name in DENIED || status === 401 || status === 403) {
+  if (Object.hasOwn(DENIED, name) || status === 401 || status === 403) {
     return denied(error, answer, call);
   }
   if (isWrongRegion(answer, call)) {
@@ -171,7 +171,7 @@ function unsupported(error: unknown, { status, name }: S3Answer, call: S3Call): 
 }
 
 function denied(error: unknown, { status, name }: S3Answer, call: S3Call): RigError {
-  const [why, hint] = DENIED[name] ?? [
+  const [why, hint] = (Object.hasOwn(DENIED, name) && DENIED[name]) || [
     `these credentials may not do this (${status} ${name})`,
     call.right === undefined
       ? // A store hides that a key is absent from whoever may not list the bucket, and reading asks for absent keys.
@@ -218,16 +218,19 @@ function later(error: unknown, { status, name, retryAfter }: S3Answer, call: S3C
   );
 }
 
+/** A store that asks for more is asked again all the same: by then it, or what stands before it, may be mended. */
+const LONGEST_WAIT_MS = 3_600_000;
+
 /** `Retry-After` is in seconds, or a date. */
 function readRetryAfter(text: string | undefined, clock: Clock): number | undefined {
   if (text === undefined) {
     return undefined;
   }
   if (/^\d+$/.test(text)) {
-    return Number(text) * 1_000;
+    return Math.min(Number(text) * 1_000, LONGEST_WAIT_MS);
   }
   const atMs = parseHttpDate(text);
-  return atMs === undefined ? undefined : Math.max(0, atMs - clock.wallMs());
+  return atMs && Math.min(Math.max(0, atMs - clock.wallMs()), LONGEST_WAIT_MS);
 }
 
 const NO_CREDENTIALS = ['CredentialsProviderError', 'TokenProviderError', 'ProviderError'];

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { assert } from '../../kernel/assert.ts';
 import { RigError } from '../../kernel/errors.ts';
+import { isOffset } from '../../kernel/offset.ts';
 import type { GetOptions, ObjectInfo, StoredObject } from '../contract.ts';
 import { resolveRange } from '../key.ts';
 import { readBody } from './s3-body.ts';
@@ -72,12 +73,11 @@ function storedObject(
   { range, signal }: GetOptions,
   output: GetObjectCommandOutput,
 ): StoredObject {
-  const { ContentLength: lengthBytes = 0, ContentRange, Body: stream } = output;
+  const { ContentLength: lengthBytes, Body: stream } = output;
   assert(stream instanceof Readable, 'the SDK gives bodies as streams');
-  const sizeBytes =
-    ContentRange === undefined ? lengthBytes : Number(ContentRange.slice(ContentRange.indexOf('/') + 1));
-  const { startByte, endByte } = resolveRange(range, sizeBytes);
-  if (endByte - startByte !== lengthBytes) {
+  const sizeBytes = wholeSize(output, range?.startByte);
+  const { startByte, endByte } = resolveRange(range, sizeBytes ?? 0);
+  if (sizeBytes === undefined || endByte - startByte !== lengthBytes) {
     stream.destroy();
     throw new RigError('RIG_STORE_UNSUPPORTED', `the store gave other bytes of ${key} than were asked for`, {
       hint: 'use a store that honours "Range"',
@@ -86,6 +86,19 @@ function storedObject(
   }
   const onBreak = (error: unknown) => explainBreak(error, bucket.call('read', key));
   return { ...objectInfo(bucket, output, sizeBytes), body: readBody(stream, lengthBytes, signal, onBreak) };
+}
+
+/** The size of the object that the answer holds all of, or the part from `startByte` on; undefined: of something else. */
+function wholeSize(
+  { ContentLength: lengthBytes, ContentRange }: GetObjectCommandOutput,
+  startByte = 0,
+): number | undefined {
+  if (ContentRange === undefined) {
+    return lengthBytes;
+  }
+  const match = /^bytes (\d{1,16})-(\d{1,16})\/(\d{1,16})$/.exec(ContentRange) ?? [];
+  const [first = -1, last = -1, sizeBytes = -1] = match.slice(1).map(Number);
+  return first === startByte && last < sizeBytes && isOffset(sizeBytes) ? sizeBytes : undefined;
 }
 
 /** A range without bytes cannot be asked for; the object's size can. */

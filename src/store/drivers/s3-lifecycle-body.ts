@@ -5,6 +5,7 @@ import type {
 } from '@aws-sdk/client-s3';
 import { RigError } from '../../kernel/errors.ts';
 import { MIB, showSize } from '../../kernel/size.ts';
+import { isAnswer } from './s3-answer.ts';
 
 /** A thousand rules, which is all that a bucket can have, take less. */
 const MAX_DOCUMENT_BYTES = 4 * MIB;
@@ -59,16 +60,6 @@ async function readAll(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-function isAnswer(response: unknown): response is { readonly statusCode: number; body: Readable } {
-  return (
-    typeof response === 'object' &&
-    response !== null &&
-    'statusCode' in response &&
-    'body' in response &&
-    response.body instanceof Readable
-  );
 }
 
 function isRequest(request: unknown): request is { body: unknown } {

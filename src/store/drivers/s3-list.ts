@@ -1,5 +1,6 @@
-import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
+import type { _Object, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { RigError } from '../../kernel/errors.ts';
+import { isOffset } from '../../kernel/offset.ts';
 import type { ListedObject, ListOptions } from '../contract.ts';
 import { isKey } from '../key.ts';
 import type { S3Bucket } from './s3-bucket.ts';
@@ -13,15 +14,16 @@ export async function* listObjects(
   const { prefix: base } = bucket.location;
   let previous = after ?? '';
   for await (const page of pages(bucket, prefix, after, signal)) {
-    for (const { Key: listed = '', Size: sizeBytes = 0, LastModified: modified } of page.Contents ?? []) {
-      const key = (page.EncodingType === 'url' ? decodeKey(listed) : listed).slice(base.length);
+    for (const entry of page.Contents ?? []) {
+      const { name, ...object } = readEntry(entry, page.EncodingType === 'url', base + prefix);
+      const key = name.slice(base.length);
       if (isKey(key)) {
         requireOrder(previous, key);
         previous = key;
       }
       if (key !== '') {
         // An object named like the prefix itself is how some tools mark a "directory".
-        yield { key, sizeBytes, modifiedAtMs: modified?.getTime() ?? 0 };
+        yield { key, ...object };
         signal?.throwIfAborted();
       }
     }
@@ -45,8 +47,9 @@ async function* pages(
     const command = new sdk.ListObjectsV2Command({ ...query, ...from });
     const page = await bucket.run(bucket.call('list'), signal, (options) => client.send(command, options));
     requireListing(page, Bucket);
+    const next = nextToken(page, ContinuationToken);
     yield page;
-    ContinuationToken = nextToken(page);
+    ContinuationToken = next;
   } while (ContinuationToken !== undefined);
 }
 
@@ -59,14 +62,43 @@ function requireListing({ IsTruncated }: ListObjectsV2CommandOutput, bucket: str
   }
 }
 
-/** @throws RigError RIG_STORE_UNSUPPORTED rather than take the beginning of a listing for the whole. */
-function nextToken({ IsTruncated, NextContinuationToken }: ListObjectsV2CommandOutput): string | undefined {
-  if (IsTruncated === true && NextContinuationToken === undefined) {
-    throw new RigError('RIG_STORE_UNSUPPORTED', 'the store cuts a listing without saying how to go on', {
-      hint: 'use a store that implements ListObjectsV2',
-    });
+/**
+ * Where the next page begins; `asked`: where this one did.
+ * @throws RigError RIG_STORE_UNSUPPORTED rather than take the beginning of a listing for the whole, or read on for ever.
+ */
+function nextToken(
+  { IsTruncated, NextContinuationToken }: ListObjectsV2CommandOutput,
+  asked: string | undefined,
+): string | undefined {
+  if (IsTruncated !== true) {
+    return undefined;
   }
-  return IsTruncated === true ? NextContinuationToken : undefined;
+  if (NextContinuationToken === undefined || NextContinuationToken === asked) {
+    throw noListing('the store cuts a listing without saying how to go on');
+  }
+  return NextContinuationToken;
+}
+
+/** `prefix`: what all names must begin with, the archive's own prefix included. */
+function readEntry(
+  { Key: listed = '', Size: sizeBytes, LastModified: modified }: _Object,
+  isEncoded: boolean,
+  prefix: string,
+): { readonly name: string; readonly sizeBytes: number; readonly modifiedAtMs: number } {
+  const name = isEncoded ? decodeKey(listed) : listed;
+  if (listed === '' || !(name ?? prefix).startsWith(prefix)) {
+    throw noListing(`the store lists ${JSON.stringify(listed)} below ${JSON.stringify(prefix)}`);
+  }
+  if (!isOffset(sizeBytes) || modified === undefined) {
+    throw noListing(`the store lists ${listed} without its size or its time`);
+  }
+  return { name: name ?? listed, sizeBytes, modifiedAtMs: modified.getTime() };
+}
+
+function noListing(message: string): RigError {
+  return new RigError('RIG_STORE_UNSUPPORTED', message, {
+    hint: 'check the endpoint, and use a store that implements ListObjectsV2',
+  });
 }
 
 function requireOrder(previous: string, key: string): void {
@@ -77,11 +109,11 @@ function requireOrder(previous: string, key: string): void {
   }
 }
 
-/** A key that is not UTF-8 is not ours: it stays encoded, and is a stray. */
-function decodeKey(encoded: string): string {
+/** Undefined: it is not UTF-8, and so not ours; it stays encoded, and is a stray. */
+function decodeKey(encoded: string): string | undefined {
   try {
     return decodeURIComponent(encoded.replaceAll('+', ' '));
   } catch {
-    return encoded;
+    return undefined;
   }
 }
