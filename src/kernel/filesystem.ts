@@ -1,4 +1,4 @@
-import { type BigIntStats, watch } from 'node:fs';
+import { type BigIntStats, constants, watch } from 'node:fs';
 import * as fs from 'node:fs/promises';
 
 /**
@@ -6,7 +6,7 @@ import * as fs from 'node:fs/promises';
  * synced. Errors are the system's (`ENOENT`, `EEXIST`, …, in the error's `code`); the callers give them a meaning.
  */
 export interface FileSystem {
-  /** Opens an existing file for reading. */
+  /** Opens an existing file for reading. Never waits for the other end of a pipe. */
   openForReading(path: string): Promise<FileHandle>;
   /** Creates a file for writing with this mode; fails with EEXIST when the path exists, a dangling link included. */
   createNew(path: string, mode: number): Promise<FileHandle>;
@@ -111,7 +111,7 @@ export class NodeFileHandle implements FileHandle {
 
 class NodeFileSystem implements FileSystem {
   async openForReading(path: string): Promise<FileHandle> {
-    return new NodeFileHandle(await fs.open(path, 'r'));
+    return new NodeFileHandle(await fs.open(path, constants.O_RDONLY | constants.O_NONBLOCK));
   }
 
   async createNew(path: string, mode: number): Promise<FileHandle> {

@@ -35,6 +35,11 @@ const MEANINGS: Readonly<
     why: 'a directory inside the archive is on another file system',
     hint: 'put the whole archive on one file system',
   },
+  ELOOP: {
+    code: 'RIG_CONFIG_INVALID',
+    why: 'symbolic links lead in a circle',
+    hint: 'remove the links inside the archive directory, or give another --archive',
+  },
   ENAMETOOLONG: {
     code: 'RIG_STORE_UNSUPPORTED',
     why: 'the name is too long for the file system',
