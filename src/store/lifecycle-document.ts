@@ -33,7 +33,14 @@ export function readLifecycle(
   document: string,
   attributes: LifecycleConfiguration['attributes'],
 ): LifecycleConfiguration {
-  const root = parseRoot(document);
+  return unlessTooDeep(() => read(parseRoot(document), document, attributes));
+}
+
+function read(
+  root: XmlElement,
+  document: string,
+  attributes: LifecycleConfiguration['attributes'],
+): LifecycleConfiguration {
   const elements = elementsOf(root);
   const [first] = root.children;
   return {
@@ -75,11 +82,19 @@ function parse(document: string): ReturnType<typeof parseXml> {
       preserveDocumentType: true,
     });
   } catch (error) {
-    // A RangeError: elements nested deeper than any program could mean.
-    if (error instanceof XmlError || error instanceof RangeError) {
+    if (error instanceof XmlError) {
       throw unreadable(messageOf(error).split('\n', 1).join(), error);
     }
     throw error;
+  }
+}
+
+/** Elements may be nested deeper than any program could mean. */
+function unlessTooDeep<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof RangeError ? unreadable('its elements are nested too deep', error) : error;
   }
 }
 
