@@ -62,7 +62,7 @@ export function judgeSnapshots(audits: readonly SnapshotAudit[], archive: string
   const imaged = usable.findLast(({ of }) => of === 'journal')?.at ?? 0;
   return {
     usable,
-    greatestCut: Math.max(0, ...audits.map(({ header }) => header?.cut ?? 0)),
+    greatestCut: audits.reduce((greatest, { header }) => Math.max(greatest, header?.cut ?? 0), 0),
     // An image of the journal holds every one before it.
     broken: broken.map(({ key, error, header }) => ({
       key,

@@ -209,7 +209,8 @@ function floorOf({ history, range }: JudgedKind): Offset {
     return 0;
   }
   const from = range.base.at;
-  return Math.min(...history.usable.filter(({ at }) => at >= from).map(({ header }) => header.cut));
+  const kept = history.usable.filter(({ at }) => at >= from);
+  return kept.reduce((lowest, { header }) => Math.min(lowest, header.cut), range.base.header.cut);
 }
 
 function judgeSnapshots(kinds: readonly JudgedKind[], input: RetentionInput): Verdict[] {

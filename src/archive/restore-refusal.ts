@@ -34,7 +34,7 @@ export function recoverableIn(
   if (what === 'state') {
     // The journal after a state may come out of an image of the journal, too.
     const endOf = ({ at, end }: Reach) =>
-      Math.max(end, ...images.filter((image) => image.at > at).map((image) => image.end));
+      images.reduce((furthest, image) => Math.max(furthest, image.at > at ? image.end : 0), end);
     return recoverableRanges(states.map((state) => ({ ...state, end: endOf(state) })));
   }
   return recoverableRanges(what === 'journal' ? images : [...images, ...states]);

@@ -7,6 +7,7 @@ import { damaged } from './damage.ts';
 import { snapshotKey } from './layout.ts';
 import type { SnapshotHeader } from './snapshot-header.ts';
 import { readSnapshotHeader } from './snapshot-object.ts';
+import { CHAIN_LIMIT } from './snapshot-policy.ts';
 
 /** The headers of the listed snapshots. Each is read at most once, and only when somebody asks for it: one get. */
 export class SnapshotShelf {
@@ -74,7 +75,8 @@ export class SnapshotShelf {
     const chain = [{ at: header.at, present: true }];
     let base = header.base;
     while (base !== undefined) {
-      const next = await this.#read(base);
+      // More than so many nobody can restore, and nobody shall look through.
+      const next = chain.length < CHAIN_LIMIT ? await this.#read(base) : undefined;
       chain.push({ at: base, present: next !== undefined });
       // Bases are older: a header that says otherwise must not lead round in a circle.
       base = next?.base !== undefined && next.base < base ? next.base : undefined;

@@ -38,7 +38,7 @@ export async function judgeListing(
   report: VerifyReport,
 ): Promise<LogResult | undefined> {
   const { batches } = catalog;
-  const cut = Math.max(0, ...snapshots.map((snapshot) => snapshot.cut));
+  const cut = snapshots.reduce((greatest, snapshot) => Math.max(greatest, snapshot.cut), 0);
   for (const { from, to } of listedHoles(batches, cut)) {
     report.findings.addError(missing(from, to));
   }
@@ -111,7 +111,7 @@ export async function judgeEnd(
   { reached, endIsKnown, newestEpoch }: LogResult,
   report: VerifyReport,
 ): Promise<void> {
-  const epoch = Math.max(newestEpoch, ...snapshots.map((snapshot) => snapshot.epoch));
+  const epoch = snapshots.reduce((greatest, snapshot) => Math.max(greatest, snapshot.epoch), newestEpoch);
   const known = catalog.writers.at(-1)?.epoch ?? 0;
   if (known > 0 && epoch > known && !(await hasWriterFrom(store, epoch, { signal }))) {
     const key = writerKey(epoch);
@@ -137,9 +137,13 @@ async function hasWriterFrom(store: Store, epoch: number, options: CallOptions):
 
 /** Warns of what can no longer be restored between what can, unless a prune took it: that was meant, and is no news. */
 export function warnOfHoles({ catalog }: LogTask, { reaches }: LogResult, report: VerifyReport): void {
+  const cuts = new Map<Offset, Offset>();
+  for (const { at, cut } of reaches) {
+    cuts.set(at, Math.min(cut, cuts.get(at) ?? cut));
+  }
   let from: Offset = 0;
   for (const range of recoverableRanges(reaches)) {
-    const cut = Math.min(...reaches.filter(({ at }) => at === range.from).map((reach) => reach.cut));
+    const cut = cuts.get(range.from) ?? range.from;
     if (range.from > from && !isAsPruned(catalog, reaches, cut)) {
       const to = range.from;
       const message = `no offset between ${showOffset(from)} and ${showOffset(to)} can be restored any more`;

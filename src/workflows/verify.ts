@@ -246,7 +246,7 @@ class Verification {
    */
   async #replay({ reaches }: LogResult): Promise<void> {
     const ends = reaches.map(({ of, at, end }) => ({ of, end: Math.max(at, end) }));
-    const latest = Math.max(...ends.map(({ end }) => end));
+    const latest = ends.reduce((greatest, { end }) => Math.max(greatest, end), 0);
     const hasJournal = ends.some(({ of }) => of === 'journal');
     if (
       ends.length === 0 ||
