@@ -85,7 +85,7 @@ export function parseAskedPoint(text: string): AskedPoint {
   if (offset !== undefined) {
     return { kind: 'offset', offset };
   }
-  const agoMs = parseDuration(/^(.+?)\s+ago$/.exec(text)?.[1] ?? '');
+  const agoMs = parseDuration(/^(\S+)\s+ago$/.exec(text)?.[1] ?? '');
   if (agoMs !== undefined) {
     return { kind: 'ago', agoMs };
   }
