@@ -192,6 +192,13 @@ describe('a part', () => {
     expect(steps.at(-1)).toBe('complete');
   });
 
+  it('that gets no answer is not sent again for ever, but for a minute', async () => {
+    answers.part = (response) => respondError(response, 503, 'SlowDown', { 'retry-after': '25' });
+    await expect(store.put(KEY, large(2), ANY)).rejects.toMatchObject({ code: 'RIG_STORE_UNAVAILABLE' });
+    expect(fake.requests.filter(({ query }) => query.get('partNumber') === '1')).toHaveLength(4);
+    expect(countOf('complete')).toBe(0);
+  });
+
   it('that fails for good ends the others, and the upload is given up', async () => {
     answers.part = (response, { query }) => {
       if (query.get('partNumber') === '2') {
@@ -246,6 +253,16 @@ describe('a put in parts that ends early', () => {
     expect(steps.slice(-5)).toEqual(['complete', 'abort', 'parts', 'abort', 'parts']);
   });
 
+  it('says that parts stay behind when the store is out of reach then', async () => {
+    answers.part = (response) => respondError(response, 403, 'AccessDenied');
+    answers.abort = (response) => response.destroy();
+    const error = await store.put(KEY, large(2), ANY).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'RIG_STORE_DENIED', details: { unfinishedUpload: true } });
+    expect(error.message).toContain('parts of it stay in the bucket until a lifecycle rule removes them');
+    expect(error.hint).toContain('policy');
+    expect(countOf('abort')).toBe(4);
+  });
+
   it('is a bug in the caller when the body is not as long as it said', async () => {
     for (const lengthBytes of [1, 90 * MIB]) {
       const put = store.put(KEY, streamOf(Buffer.alloc(lengthBytes), 10 * MIB, lengthBytes + 1), ANY);
@@ -261,7 +278,7 @@ describe('create-only completion', () => {
     await store.put(KEY, large(2), ABSENT);
     await store.put(KEY, large(2), ABSENT);
     expect(store.capabilities.multipartCreateOnly).toBe(true);
-    expect(probed.map(stepOf)).toEqual(['put', 'create', 'part', 'complete', 'abort', 'delete']);
+    expect(probed.map(stepOf)).toEqual(['put', 'create', 'part', 'complete', 'abort', 'parts', 'delete']);
     const completed = fake.requests.filter((request) => stepOf(request) === 'complete');
     expect(completed.map(({ headers }) => headers['if-none-match'])).toEqual(['*', '*', '*']);
   });
@@ -272,7 +289,7 @@ describe('create-only completion', () => {
     await expect(put()).rejects.toMatchObject({ code: 'RIG_STORE_UNSUPPORTED' });
     await expect(put()).rejects.toMatchObject({ code: 'RIG_STORE_UNSUPPORTED' });
     expect(steps).toEqual([]);
-    expect(probed.map(stepOf)).toEqual(['put', 'create', 'part', 'complete', 'delete']);
+    expect(probed.map(stepOf)).toEqual(['put', 'create', 'part', 'complete', 'abort', 'parts', 'delete']);
     await store.put(KEY, large(2), ANY);
     expect(countOf('complete')).toBe(1);
   });

@@ -6,7 +6,8 @@ import { MIB, showSize } from '../../kernel/size.ts';
 import type { PutBody, PutOptions, PutResult } from '../contract.ts';
 import { assertLength, inPieces, PieceBuffers } from './s3-body.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import { answerOf, explain } from './s3-errors.ts';
+import { explain } from './s3-errors.ts';
+import { giveUpUpload } from './s3-give-up.ts';
 
 const PART_BYTES = 8 * MIB;
 /** A body that may have no more goes whole. */
@@ -15,6 +16,8 @@ const MAX_PARTS = 10_000;
 const PARTS_IN_FLIGHT = 3;
 const MAX_BYTES_IN_FLIGHT = 32 * MIB;
 const PART_ATTEMPTS = 6;
+/** A part is not sent again when it has failed for so long. */
+const PART_PATIENCE_MS = 60_000;
 
 export interface LargePut {
   readonly bucket: S3Bucket;
@@ -28,7 +31,7 @@ export interface LargePut {
 /**
  * Puts a large body, or one of unknown length, in parts; one that turns out to fit one part is put whole. Holds about
  * 32 MiB of parts in memory. Parts are repeated, since that is harmless; the completion never is. On failure it
- * returns when the parts in flight have ended and the upload is given up: nothing of it goes on.
+ * returns when the parts in flight have ended and the upload is given up, or the error says that it could not be.
  */
 export async function putInParts(put: LargePut, body: PutBody, options: PutOptions): Promise<PutResult> {
   const failure = new Failure(options.signal);
@@ -45,7 +48,8 @@ export async function putInParts(put: LargePut, body: PutBody, options: PutOptio
     return await sendParts(put, options.if, continued([first.value, second.value], pieces), buffers, failure);
   } catch (error) {
     options.signal?.throwIfAborted();
-    throw explain(failure.first ?? error, put.bucket.call('put', put.key, options.if));
+    const explained = explain(failure.first ?? error, put.bucket.call('put', put.key, options.if));
+    throw failure.leavesUpload && isRigError(explained) ? leavingUpload(explained) : explained;
   } finally {
     await pieces.return();
   }
@@ -66,6 +70,8 @@ class Failure {
   readonly #controller = new AbortController();
   readonly signal: AbortSignal;
   first: unknown;
+  /** Parts of it stay at the store. */
+  leavesUpload = false;
 
   constructor(given: AbortSignal | undefined) {
     const own = this.#controller.signal;
@@ -127,7 +133,8 @@ async function sendParts(
 ): Promise<PutResult> {
   const { sdk, client, requestTimeoutMs, storeTimeMsOf } = bucket.connection;
   const target = bucket.target(key);
-  // Runs to its end whatever happens meanwhile: an upload whose id got lost would stay for ever.
+  // Runs to its end whatever happens meanwhile: an upload whose id got lost would stay for ever. One whose id is lost on
+  // its way here stays, but it has no parts, and so takes no room.
   const { UploadId } = await client.send(
     new sdk.CreateMultipartUploadCommand({ ...target, ...(await checksumOf(bucket)) }),
   );
@@ -152,7 +159,7 @@ async function sendParts(
     return { storeTimeMs: storeTimeMsOf(output) };
   } catch (error) {
     failure.record(error);
-    await giveUp(bucket, upload);
+    failure.leavesUpload = !(await giveUpUpload(bucket, upload));
     throw error;
   }
 }
@@ -175,12 +182,15 @@ async function repeat<Result>(
   failure: Failure,
 ): Promise<Result> {
   const { clock, random } = bucket.options;
+  let firstFailureMs: number | undefined;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await send();
     } catch (error) {
       const explained = explain(error, bucket.call('put', key));
-      const isLast = attempt === PART_ATTEMPTS || failure.signal.aborted;
+      firstFailureMs ??= clock.monotonicMs();
+      const isLate = clock.monotonicMs() - firstFailureMs >= PART_PATIENCE_MS;
+      const isLast = attempt === PART_ATTEMPTS || isLate || failure.signal.aborted;
       if (isLast || !isRigError(explained) || !explained.retryable) {
         failure.record(error);
         throw error;
@@ -193,21 +203,15 @@ async function repeat<Result>(
   }
 }
 
-/** A part that arrived after the upload was given up would stay, unseen and paid for: look, and give it up again. */
-async function giveUp(
-  { connection }: S3Bucket,
-  upload: { readonly Bucket: string; readonly Key: string; readonly UploadId: string | undefined },
-): Promise<void> {
-  const { sdk, client } = connection;
-  for (let attempt = 1; attempt <= 3; attempt += 1) {
-    try {
-      await client.send(new sdk.AbortMultipartUploadCommand(upload));
-      await client.send(new sdk.ListPartsCommand(upload));
-    } catch (error) {
-      if (answerOf(error)?.status === 404) {
-        return;
-      }
-      // The store is out of reach as well: its rule for unfinished uploads has to clear up.
-    }
-  }
+function leavingUpload({ code, message, hint, retryAfterMs, details, cause }: RigError): RigError {
+  return new RigError(
+    code,
+    `${message}; parts of it stay in the bucket until a lifecycle rule removes them`,
+    {
+      cause,
+      details: { ...details, unfinishedUpload: true },
+      ...(hint === undefined ? {} : { hint }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
+  );
 }

@@ -1,6 +1,7 @@
 import { RigError } from '../../kernel/errors.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { explain, type S3Call } from './s3-errors.ts';
+import { giveUpUpload } from './s3-give-up.ts';
 
 /**
  * Does the store refuse to complete a create-only multipart upload of a key that exists? Some servers look at the
@@ -14,15 +15,17 @@ export async function probeMultipartCreateOnly(bucket: S3Bucket): Promise<boolea
   await client.send(new sdk.PutObjectCommand({ ...target, Body: Buffer.from('probe') }));
   try {
     const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(target));
-    const part = { PartNumber: 1, Body: Buffer.from('probe') };
-    const { ETag } = await client.send(new sdk.UploadPartCommand({ ...target, UploadId, ...part }));
-    const parts = { MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] }, IfNoneMatch: '*' };
+    const upload = { ...target, UploadId };
     try {
-      await client.send(new sdk.CompleteMultipartUploadCommand({ ...target, UploadId, ...parts }));
+      const part = { PartNumber: 1, Body: Buffer.from('probe') };
+      const { ETag } = await client.send(new sdk.UploadPartCommand({ ...upload, ...part }));
+      const parts = { MultipartUpload: { Parts: [{ PartNumber: 1, ETag }] }, IfNoneMatch: '*' };
+      await client.send(new sdk.CompleteMultipartUploadCommand({ ...upload, ...parts }));
       return false;
     } catch (error) {
-      await client.send(new sdk.AbortMultipartUploadCommand({ ...target, UploadId })).catch(() => undefined);
       return refuses(error, call);
+    } finally {
+      await giveUpUpload(bucket, upload);
     }
   } finally {
     await client.send(new sdk.DeleteObjectCommand(target)).catch(() => undefined);
