@@ -162,6 +162,7 @@ describe('a fault', () => {
   it.for([
     ['silence before', ['/after']],
     ['silence after', ['/silent', '/after']],
+    ['silence in the answer', ['/silent', '/after']],
   ] as const)('%s: nothing comes, whatever comes to others', async ([fault, seen]) => {
     await using proxy = await start();
     proxy.forecast = ({ url }) => (url === '/silent' ? fault : undefined);
@@ -170,14 +171,14 @@ describe('a fault', () => {
     const silent = call(proxy, '/silent', { signal: gone.signal }).finally(() => {
       isOver = true;
     });
-    while (proxy.trace.length === 0 || (fault === 'silence after' && fake.requests.length === 0)) {
+    while (proxy.trace.length === 0 || (fault !== 'silence before' && fake.requests.length === 0)) {
       await get(proxy, '/while').catch(() => undefined);
     }
     await get(proxy, '/after');
     expect(isOver).toBe(false);
     expect(pathsSeen().filter((path) => path !== '/while')).toEqual(seen);
     gone.abort();
-    await expect(silent).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(silent).rejects.toThrow('aborted');
   });
 
   it('lets a request land when the client has given up', async () => {

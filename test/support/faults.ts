@@ -56,6 +56,7 @@ const FAULTS = {
     await exchange.relayPart(await exchange.send());
     exchange.reset();
   },
+  'silence in the answer': async (exchange) => exchange.relayPart(await exchange.send()),
   'answer ends early': async (exchange) => {
     await exchange.relayPart(await exchange.send());
     exchange.hangUp();
