@@ -210,6 +210,25 @@ describe('a store that is not well', () => {
     await expect(keysOf(store)).rejects.toMatchObject({ code: 'RIG_CONFIG_INVALID', retryable: false });
   });
 
+  it.for([404, 403, 412, 409, 400, 301])(
+    'may break off in the middle of a %i, which then says nothing',
+    async (status) => {
+      const headers = { 'content-type': 'application/xml' };
+      let asked = 0;
+      await serve((_, response) => {
+        asked += 1;
+        if (asked === 1) {
+          response.writeHead(status, { ...headers, 'content-length': '1000' });
+          response.write('<Error><Code>NoSuch', () => response.destroy());
+        } else {
+          respond(response, status, '<Error><Code>NoSuch', headers);
+        }
+      });
+      await expect(putNew()).rejects.toMatchObject({ code: 'RIG_STORE_UNAVAILABLE', retryable: true });
+      await expect(putNew()).rejects.toMatchObject({ code: 'RIG_STORE_UNAVAILABLE', retryable: true });
+    },
+  );
+
   it('may break off in the middle of a body', async () => {
     await serve((_, response) => {
       response.writeHead(200, { 'content-length': '1000', etag: '"v"' });

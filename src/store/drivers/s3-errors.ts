@@ -1,5 +1,6 @@
-import { type Clock, parseHttpDate } from '../../kernel/clock.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import { type ErrorCode, errnoOf, messageOf, RigError, type RigErrorOptions } from '../../kernel/errors.ts';
+import { readRetryAfter } from './s3-retry-after.ts';
 
 /** What was asked, for the message and for what an answer means. */
 export interface S3Call {
@@ -34,10 +35,18 @@ export function explain(error: unknown, call: S3Call): unknown {
     return error;
   }
   const answer = answerOf(error);
-  if (answer !== undefined && answer.status >= 300) {
-    return explainAnswer(error, answer, call);
-  }
-  return explainNoAnswer(error, call);
+  return answer !== undefined && answer.status >= 300 && isWhole(error, answer)
+    ? explainAnswer(error, answer, call)
+    : explainNoAnswer(error, call);
+}
+
+/**
+ * An answer whose words got lost on their way is none, since a status alone can mean this or that: the SDK gives it the
+ * name of what went wrong. That a server fails is clear without words.
+ */
+function isWhole(error: unknown, { status, contentType }: S3Answer): boolean {
+  const isOfServer = error instanceof Error && '$fault' in error;
+  return status >= 500 || isOfServer || !(whyUnreachable(error) !== undefined || isXml(contentType));
 }
 
 /** Gives a body that broke off its meaning: whatever it says, the rest of it did not come. */
@@ -218,21 +227,6 @@ function later(error: unknown, { status, name, retryAfter }: S3Answer, call: S3C
   );
 }
 
-/** A store that asks for more is asked again all the same: by then it, or what stands before it, may be mended. */
-const LONGEST_WAIT_MS = 3_600_000;
-
-/** `Retry-After` is in seconds, or a date. */
-function readRetryAfter(text: string | undefined, clock: Clock): number | undefined {
-  if (text === undefined) {
-    return undefined;
-  }
-  if (/^\d+$/.test(text)) {
-    return Math.min(Number(text) * 1_000, LONGEST_WAIT_MS);
-  }
-  const atMs = parseHttpDate(text);
-  return atMs && Math.min(Math.max(0, atMs - clock.wallMs()), LONGEST_WAIT_MS);
-}
-
 const NO_CREDENTIALS = ['CredentialsProviderError', 'TokenProviderError', 'ProviderError'];
 
 /** Nothing came back, or nothing that could be read. */
@@ -275,7 +269,7 @@ function whyUnreachable(error: unknown): string | undefined {
 
 /** XML that cannot be read lost its end on the way; anything else never was an answer of S3. */
 function unreadable(error: unknown, { contentType }: S3Answer, call: S3Call): RigError {
-  const isBroken = contentType?.includes('xml') === true;
+  const isBroken = isXml(contentType);
   return failed(
     isBroken ? 'RIG_STORE_UNAVAILABLE' : 'RIG_CONFIG_INVALID',
     isBroken
@@ -284,6 +278,10 @@ function unreadable(error: unknown, { contentType }: S3Answer, call: S3Call): Ri
     call,
     { hint: isBroken ? 'try again' : 'check the endpoint: is this an S3 server?', cause: error },
   );
+}
+
+function isXml(contentType: string | undefined): boolean {
+  return contentType?.includes('xml') === true;
 }
 
 function what({ operation, key, bucket }: S3Call): string {
