@@ -1,6 +1,7 @@
 import type { RestorePlan } from '../archive/plan-restore.ts';
-import { RigError } from '../kernel/errors.ts';
+import { messageOf, RigError } from '../kernel/errors.ts';
 import { toRawPath } from '../kernel/file-tree.ts';
+import { quoteForShell } from '../kernel/shell.ts';
 import type { Context } from './context.ts';
 import type { Sinks } from './restore-copy.ts';
 import { checkTarget, FileTarget, setAside, type Target, type TargetPlace } from './target.ts';
@@ -137,7 +138,7 @@ class Pair implements Targets {
         const aside = await setAside(fileSystem, place, random);
         if (aside !== undefined) {
           old.push({ aside, place });
-          undo.unshift(() => fileSystem.rename(aside, place.path));
+          undo.unshift(() => this.#putBack(aside, place));
         }
       }
       await this.#journal.target.commit();
@@ -151,6 +152,20 @@ class Pair implements Targets {
     }
     for (const { aside, place } of old) {
       await this.#removeOld(aside, place);
+    }
+  }
+
+  async #putBack(aside: string, { path }: TargetPlace): Promise<void> {
+    try {
+      await this.#context.fileSystem.rename(aside, path);
+    } catch (error) {
+      this.#context.report({
+        type: 'warning',
+        code: 'old-target-aside',
+        message: `what was at ${path} could not be put back, and is at ${aside} now: ${messageOf(error)}`,
+        hint: `put it back: mv ${quoteForShell(aside)} ${quoteForShell(path)}`,
+        details: { path, aside },
+      });
     }
   }
 

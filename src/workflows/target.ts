@@ -147,8 +147,9 @@ export class FileTarget implements Target {
       await this.#handle.sync();
       await this.#checkLength();
       await this.#handle.close();
+      const replaces = replace && (await this.#fileSystem.stat(path)) !== undefined;
       await (replace ? this.#fileSystem.rename(this.#temporary, path) : this.#giveName());
-      await this.#fileSystem.syncDirectory(dirname(path));
+      await this.#syncName(replaces);
     });
   }
 
@@ -156,6 +157,21 @@ export class FileTarget implements Target {
   async discard(): Promise<void> {
     await this.#handle.close().catch(() => undefined);
     await this.#fileSystem.remove(this.#temporary).catch(() => undefined);
+  }
+
+  /** A restore that fails leaves nothing where nothing was; what was replaced cannot come back, and the new one stays. */
+  async #syncName(replaced: boolean): Promise<void> {
+    const { path } = this.#place;
+    try {
+      await this.#fileSystem.syncDirectory(dirname(path));
+    } catch (error) {
+      await (replaced ? undefined : this.#takeBack());
+      throw error;
+    }
+  }
+
+  async #takeBack(): Promise<void> {
+    await this.#fileSystem.remove(this.#place.path).catch(() => undefined);
   }
 
   async #checkLength(): Promise<void> {
@@ -191,6 +207,11 @@ export class FileTarget implements Target {
       await this.#fileSystem.rename(this.#temporary, path);
       return;
     }
-    await this.#fileSystem.remove(this.#temporary);
+    try {
+      await this.#fileSystem.remove(this.#temporary);
+    } catch (error) {
+      await this.#takeBack();
+      throw error;
+    }
   }
 }

@@ -108,7 +108,7 @@ export class TreeTarget {
     const aside = `${this.#temporary}.old`;
     await targetIo('finish', path, async () => {
       await (isReplacing ? this.#exchange(aside) : this.#giveName());
-      await this.#tree.syncDirectory(toRawPath(dirname(resolve(path))));
+      await this.#syncName(isReplacing ? aside : undefined);
     });
     try {
       await (isReplacing ? this.#tree.remove(aside, { recursive: true }) : undefined);
@@ -132,6 +132,18 @@ export class TreeTarget {
       await this.#tree.rename(this.#temporary, toRawPath(resolve(path)));
     } catch (error) {
       throw ['EEXIST', 'ENOTEMPTY', 'ENOTDIR'].includes(errnoOf(error) ?? '') ? targetExists(path) : error;
+    }
+  }
+
+  /** A restore that fails leaves what was there. */
+  async #syncName(aside: RawPath | undefined): Promise<void> {
+    const full = toRawPath(resolve(this.#place.path));
+    try {
+      await this.#tree.syncDirectory(toRawPath(dirname(resolve(this.#place.path))));
+    } catch (error) {
+      await this.#tree.rename(full, this.#temporary);
+      await (aside === undefined ? undefined : this.#tree.rename(aside, full));
+      throw error;
     }
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { RigError } from '../../src/kernel/errors.ts';
 import { restore } from '../../src/workflows/restore.ts';
 import { names, options, refusal } from '../support/line-archive.ts';
 import { systemError } from '../support/memory-filesystem.ts';
@@ -63,6 +64,44 @@ describe('the two targets of a state', () => {
       expect(contents(context, '/out.journal') === 'old journal').toBe(isOld);
       expect(isOld).toBe(failed);
     }
+  });
+
+  test('are both absent, or both there, whichever call fails', async () => {
+    for (let failing = 1, isDone = false; !isDone; failing += 1) {
+      const context = testContext((await archiveWith({ at: 14 })).store);
+      let calls = 0;
+      context.fileSystem.beforeCall = ({ name, path }) => {
+        calls += 1;
+        if (calls === failing) {
+          throw systemError('ENOSPC', name, path);
+        }
+      };
+      const error = await restore(context, options({ ...STATE })).catch((failure) => failure);
+      context.fileSystem.beforeCall = () => {};
+      expect(await names(context)).toEqual(error instanceof RigError ? [] : ['out', 'out.journal']);
+      isDone = calls < failing;
+    }
+  });
+
+  test('are told of where they are when they cannot be put back', async () => {
+    const context = await oldPair();
+    let isFull = false;
+    context.fileSystem.beforeCall = ({ name, path }) => {
+      isFull ||= name === 'rename' && path.startsWith('/.out.journal');
+      if (isFull && name !== 'remove' && name !== 'stat') {
+        throw systemError('ENOSPC', name, path);
+      }
+    };
+    await refusal(restore(context, options({ ...STATE, force: true })));
+    context.fileSystem.beforeCall = () => {};
+    const warning = context.reports.find((report) => report.type === 'warning');
+    expect(warning).toMatchObject({
+      code: 'old-target-aside',
+      details: { path: '/out' },
+    });
+    const aside = `${warning?.type === 'warning' && warning.details?.['aside']}`;
+    expect(contents(context, aside)).toBe('old state');
+    expect(warning).toMatchObject({ hint: `put it back: mv ${aside} /out` });
   });
 
   test('never stand beside an old one, whenever the power fails', async () => {

@@ -256,8 +256,9 @@ describe('a disk in trouble', () => {
   it('refuses the restore at any call, and the old directory stays', async () => {
     const { calls } = await restoreWith(0);
     expect(calls.length).toBeGreaterThan(30);
-    const renamed = calls.lastIndexOf('rename') + 1;
-    for (let at = 1; at <= renamed; at += 1) {
+    const named = calls.lastIndexOf('syncDirectory') + 1;
+    expect(named).toBeGreaterThan(calls.lastIndexOf('rename'));
+    for (let at = 1; at <= named; at += 1) {
       const { outcome } = await restoreWith(at);
       expect(outcome, `call ${at}, ${calls[at - 1]}`).toMatchObject({
         code: 'RIG_LOCAL_IO',
