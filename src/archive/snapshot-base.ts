@@ -24,6 +24,9 @@ export type FoundBase =
 /**
  * Finds the base of a new snapshot of the archive `archive`: reads the headers from the newest snapshot back to the
  * last full one of its kind, no more, and then makes sure of the chosen one's whole chain. May be repeated.
+ *
+ * Only the newest of its kind can be a base: what superseded that one is younger than this call, so that no prune
+ * removes it within a day. One that was superseded before may be gone by the time the increment is stored.
  */
 export async function findBase(
   store: Store,
@@ -32,7 +35,11 @@ export async function findBase(
   fullRatio: number,
   options: CallOptions = {},
 ): Promise<FoundBase> {
-  const past = await readPast(store, next, options);
+  const listed = await listSnapshots(store, options);
+  if (await hasAlike(store, listed, next, options)) {
+    return { base: undefined, why: 'a newer one is archived already' };
+  }
+  const past = await readPast(store, listed, next, options);
   const choice = chooseSnapshot(next, past, fullRatio);
   if (choice.kind === 'full') {
     return { base: undefined, why: choice.why };
@@ -51,16 +58,32 @@ export async function findBase(
   }
 }
 
+/** Is there one of this kind beyond the next one? */
+async function hasAlike(
+  store: Store,
+  listed: readonly ListedSnapshot[],
+  next: NextSnapshot,
+  options: CallOptions,
+): Promise<boolean> {
+  for (const { key } of listed.filter(({ at }) => at > next.at).reverse()) {
+    const header = await unlessDamaged(readSnapshotHeader(store, key, options));
+    if (header?.of === next.of) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /** The newest snapshot of this kind below the next one, with all that it builds on, and the damaged ones on the way. */
 async function readPast(
   store: Store,
+  listed: readonly ListedSnapshot[],
   next: NextSnapshot,
   options: CallOptions,
 ): Promise<readonly PastSnapshot[]> {
-  const listed = await listBelow(store, next.at, options);
   const past: PastSnapshot[] = [];
   let wanted: Offset | undefined;
-  for (const snapshot of listed.reverse()) {
+  for (const snapshot of listed.filter(({ at }) => at < next.at).reverse()) {
     if (wanted !== undefined && snapshot.at !== wanted) {
       continue;
     }
@@ -76,11 +99,11 @@ async function readPast(
   return past;
 }
 
-async function listBelow(store: Store, at: Offset, options: CallOptions): Promise<ListedSnapshot[]> {
+async function listSnapshots(store: Store, options: CallOptions): Promise<ListedSnapshot[]> {
   const listed: ListedSnapshot[] = [];
   for await (const { key, sizeBytes, modifiedAtMs } of store.list(SNAPSHOT_PREFIX, options)) {
     const meaning = meaningOf(key);
-    if (meaning.kind === 'snapshot' && meaning.at < at) {
+    if (meaning.kind === 'snapshot') {
       listed.push({ key, at: meaning.at, storedBytes: sizeBytes, modifiedAtMs });
     }
   }
