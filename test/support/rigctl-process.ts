@@ -32,6 +32,8 @@ export interface RigctlOptions {
   readonly peakMemory?: boolean;
   /** The directory it runs in; that of the tests without. */
   readonly cwd?: string;
+  /** What Node runs with the arguments; {@link PROGRAM} without. */
+  readonly program?: readonly string[];
 }
 
 export interface Ended {
@@ -51,9 +53,10 @@ export class RigctlProcess {
   readonly #child: ChildProcess;
   readonly #waiters = new Set<() => void>();
 
-  constructor(args: readonly string[], { env = {}, onData, peakMemory = false, cwd }: RigctlOptions = {}) {
+  constructor(args: readonly string[], options: RigctlOptions = {}) {
+    const { env = {}, onData, peakMemory = false, cwd, program = [PROGRAM] } = options;
     const hook = peakMemory ? ['--import', PEAK_MEMORY_HOOK] : [];
-    this.#child = spawn(process.execPath, [...hook, PROGRAM, ...args, '--json'], {
+    this.#child = spawn(process.execPath, [...hook, ...program, ...args, '--json'], {
       env: { ...process.env, ...env },
       cwd,
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

@@ -1,4 +1,4 @@
-import { seededRandom } from './seeded-random.ts';
+import { seededRandom } from '../seeded-random.ts';
 
 /**
  * What an application writes into its journal, line after line without end: the same for the same seed, so that two
@@ -18,6 +18,13 @@ export class JournalText {
   slice(start: number, end: number): Buffer {
     this.#growTo(end);
     return this.#bytes.subarray(start, end);
+  }
+
+  /** How many of these bytes, from the first on, are its own. */
+  commonBytes(bytes: Uint8Array): number {
+    const own = this.slice(0, bytes.length);
+    const other = own.findIndex((byte, at) => byte !== bytes[at]);
+    return other === -1 ? bytes.length : other;
   }
 
   /** The end of the record of which the byte at `offset` is part. */
