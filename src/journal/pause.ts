@@ -3,6 +3,9 @@ import type { Clock } from '../kernel/clock.ts';
 /** However many hints come, this much lies between two looks at the journal. */
 const SHORTEST_PAUSE_MS = 5;
 
+/** Why a sleep ended before its time. */
+const HINTED = Symbol('hinted');
+
 /**
  * Waiting for time to pass or for a hint that something changed. Hints may come by the thousand: one costs no more
  * than setting a flag, and they shorten a pause to no less than 5 ms.
@@ -30,25 +33,33 @@ export class Pause {
 
   /** Resolves after `limitMs`, or sooner on a hint. Rejects with the signal's reason when it is aborted. */
   async wait(limitMs: number, signal: AbortSignal): Promise<void> {
-    const shortestMs = Math.min(SHORTEST_PAUSE_MS, limitMs);
-    await this.#clock.sleep(shortestMs, signal);
     signal.throwIfAborted();
-    if (this.#hinted || limitMs <= shortestMs) {
-      return;
+    const startedMs = this.#clock.monotonicMs();
+    if (this.#hinted || (await this.#isHintedWithin(limitMs, signal))) {
+      const leftMs = Math.min(SHORTEST_PAUSE_MS, limitMs) - (this.#clock.monotonicMs() - startedMs);
+      if (leftMs > 0) {
+        await this.#clock.sleep(leftMs, signal);
+      }
     }
-    const woken = new AbortController();
-    this.#wake = () => woken.abort();
-    signal.addEventListener('abort', this.#wake);
+    signal.throwIfAborted();
+  }
+
+  async #isHintedWithin(limitMs: number, signal: AbortSignal): Promise<boolean> {
+    const ended = new AbortController();
+    const onAbort = () => ended.abort(signal.reason);
+    this.#wake = () => ended.abort(HINTED);
+    signal.addEventListener('abort', onAbort);
     try {
-      await this.#clock.sleep(limitMs - shortestMs, woken.signal);
+      await this.#clock.sleep(limitMs, ended.signal);
+      return false;
     } catch (error) {
-      if (!woken.signal.aborted) {
+      if (error !== HINTED) {
         throw error;
       }
+      return true;
     } finally {
-      signal.removeEventListener('abort', this.#wake);
+      signal.removeEventListener('abort', onAbort);
       this.#wake = () => {};
     }
-    signal.throwIfAborted();
   }
 }

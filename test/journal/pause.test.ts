@@ -58,6 +58,22 @@ describe('Pause.wait', () => {
         controller.abort(new Error('enough'));
       },
     });
+    pause.hint();
+    await expect(pause.wait(300, controller.signal)).rejects.toThrow('enough');
+  });
+
+  test('lasts 5 ms although a hint comes sooner', async () => {
+    const { clock, pause, controller } = setUp();
+    const waiting = pause.wait(300, controller.signal);
+    await clock.advance(2);
+    pause.hint();
+    await clock.runUntil(waiting);
+    expect(clock.monotonicMs()).toBe(5);
+  });
+
+  test('rejects when it was aborted before', async () => {
+    const { pause, controller } = setUp();
+    controller.abort(new Error('enough'));
     await expect(pause.wait(300, controller.signal)).rejects.toThrow('enough');
   });
 
