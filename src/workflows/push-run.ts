@@ -10,6 +10,7 @@ import { formatNamed } from '../journal/registry.ts';
 import type { Journal } from '../journal/tail.ts';
 import type { RetryPolicy } from '../kernel/attempts.ts';
 import { isRigError, messageOf, RigError } from '../kernel/errors.ts';
+import { linkedController } from '../kernel/linked-controller.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import { Appending, type AppendTotals } from './appending.ts';
 import { BatchSource } from './batch-source.ts';
@@ -123,31 +124,23 @@ export class PushRun {
   /** The journal does not wait for a snapshot that takes long. What ends one of the two ends the other. */
   async #followBoth(survey: Survey, writer: Writer): Promise<void> {
     const { journal, local } = this.#work;
-    const { stop, abort } = this.#context;
-    const ended = new AbortController();
-    const context = { ...this.#context, stop: AbortSignal.any([stop, ended.signal]) };
+    const [stop, abort] = [linkedController(this.#context.stop), linkedController(this.#context.abort)];
+    let failure: { readonly error: unknown } | undefined;
+    const endBoth = (error: unknown) => {
+      failure ??= { error };
+      stop.abort(error);
+      abort.abort(error);
+    };
+    const context = { ...this.#context, stop: stop.signal };
     const work = [
       journal && this.#appending(context, journal, survey, writer).forEver(),
-      local &&
-        this.#pushing(
-          { ...context, abort: AbortSignal.any([abort, ended.signal]) },
-          local,
-          survey,
-          writer,
-        ).forEver(),
+      local && this.#pushing({ ...context, abort: abort.signal }, local, survey, writer).forEver(),
     ];
-    const endOthers = (error: unknown) => {
-      ended.abort(error);
-      throw error;
-    };
-    const outcomes = await Promise.allSettled(work.map((part) => part?.catch(endOthers)));
-    if (ended.signal.aborted) {
-      throw ended.signal.reason;
-    }
-    for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') {
-        throw outcome.reason;
-      }
+    await Promise.all(work.map((part) => part?.catch(endBoth)));
+    stop.unlink();
+    abort.unlink();
+    if (failure !== undefined) {
+      throw failure.error;
     }
   }
 
