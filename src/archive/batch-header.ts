@@ -43,10 +43,12 @@ export function firstChain(archiveId: string): Sha256 {
 
 /** The chain at `end`: it depends on the journal's content and cuts alone. */
 export function nextChain(prev: Sha256, first: Offset, end: Offset, payloadSha256: Sha256): Sha256 {
-  const cuts = Buffer.alloc(16);
-  cuts.writeBigUInt64BE(BigInt(first), 0);
-  cuts.writeBigUInt64BE(BigInt(end), 8);
-  return sha256(Buffer.from(prev, 'hex'), cuts, Buffer.from(payloadSha256, 'hex'));
+  const link = Buffer.alloc(80);
+  link.write(prev, 0, 'hex');
+  link.writeBigUInt64BE(BigInt(first), 32);
+  link.writeBigUInt64BE(BigInt(end), 40);
+  link.write(payloadSha256, 48, 'hex');
+  return sha256(link);
 }
 
 /** The header as JSON. What it asserts, {@link decodeHeader} checks. */

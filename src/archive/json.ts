@@ -1,5 +1,7 @@
 import { damaged } from './damage.ts';
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 export type JsonObject = { readonly [name: string]: unknown };
 
 /**
@@ -9,7 +11,7 @@ export type JsonObject = { readonly [name: string]: unknown };
 export function parseJsonObject(key: string, bytes: Uint8Array): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    value = JSON.parse(UTF8.decode(bytes));
   } catch (cause) {
     throw damaged(key, 'it does not hold readable JSON', { cause });
   }

@@ -95,7 +95,7 @@ export class Lookout {
     try {
       return await put();
     } finally {
-      answered.abort();
+      answered.abort('answered');
       await looking;
     }
   }

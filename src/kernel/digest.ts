@@ -8,12 +8,8 @@ export function isSha256(value: unknown): value is Sha256 {
   return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 }
 
-export function sha256(...parts: readonly (Uint8Array | string)[]): Sha256 {
-  const hash = startSha256();
-  for (const part of parts) {
-    hash.update(part);
-  }
-  return hash.digest('hex');
+export function sha256(content: Uint8Array | string): Sha256 {
+  return hash('sha256', content, 'hex');
 }
 
 /** A SHA-256 as 43 characters of base64url: for very many of them, in memory and in text. */
