@@ -26,7 +26,7 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /** The value that so large a share of the others does not exceed, with straight lines between values. */
-function quantile(values: readonly number[], share: number): number {
+export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((left, right) => left - right);
   const at = share * (sorted.length - 1);
   const [below, above] = [sorted[Math.floor(at)] ?? Number.NaN, sorted[Math.ceil(at)] ?? Number.NaN];

@@ -17,13 +17,10 @@ export function failedOutcome({ name, title }: BenchCase, scale: Scale, failure:
   return { name, title: title(scale), failure, figures: [], notes: [] };
 }
 
-/** All about one case. */
-export function caseLines({ name, title, failure, comparison, figures, notes }: Outcome): string[] {
+/** All that came of one case. */
+export function outcomeLines({ failure, comparison, figures, notes }: Outcome): string[] {
   const contenders = comparison === undefined ? [] : [comparison.ours, ...comparison.rivals];
   return [
-    '',
-    `## ${name}: ${title}`,
-    '',
     ...(failure === undefined ? [] : [failure]),
     ...(contenders.length === 0 ? [] : [...contenderTable(contenders), '']),
     ...figures.map((figure) => `${figure.name}: ${showValue(figure)}${showVerdict(figure)}`),

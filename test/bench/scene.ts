@@ -43,8 +43,8 @@ export const FULL_SCALE: Scale = {
 export const QUICK_SCALE: Scale = {
   journalBytes: 64 * MIB,
   runs: 2,
-  starts: 4,
-  batches: 2_000,
+  starts: 3,
+  batches: 500,
   appends: 30,
   watchMs: 3_000,
   idleMs: 5_000,
