@@ -24,6 +24,8 @@ let probed: FakeRequest[];
 let answers: Partial<Record<Step, Answer>>;
 /** Does a completion with If-None-Match overwrite nothing? */
 let honours: boolean;
+/** Steps of the probe of which the answer gets lost, once each. */
+let lost: Step[];
 
 function stepOf({ method, query }: FakeRequest): Step {
   if (query.has('uploads')) {
@@ -47,7 +49,10 @@ const usual: Record<Step, Answer> = {
 
 function answerProbe(step: Step, request: FakeRequest, response: ServerResponse): void {
   probed.push(request);
-  if (step === 'complete' && honours) {
+  if (lost.includes(step)) {
+    lost = lost.filter((other) => other !== step);
+    response.destroy();
+  } else if (step === 'complete' && honours) {
     respondError(response, 412, 'PreconditionFailed');
   } else {
     usual[step](response, request);
@@ -58,7 +63,7 @@ beforeEach(async () => {
   for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
     vi.stubEnv(name, value);
   }
-  [steps, probed, answers, honours] = [[], [], {}, true];
+  [steps, probed, answers, honours, lost] = [[], [], {}, true, []];
   fake = await FakeS3.start((request, response) => {
     const step = stepOf(request);
     if (request.path.includes('/PROBE/')) {
@@ -281,6 +286,19 @@ describe('create-only completion', () => {
     expect(probed.map(stepOf)).toEqual(['put', 'create', 'part', 'complete', 'abort', 'parts', 'delete']);
     const completed = fake.requests.filter((request) => stepOf(request) === 'complete');
     expect(completed.map(({ headers }) => headers['if-none-match'])).toEqual(['*', '*', '*']);
+  });
+
+  it.for([
+    ['put', ['put', 'delete']],
+    ['create', ['put', 'create', 'delete']],
+    ['part', ['put', 'create', 'part', 'abort', 'parts', 'delete']],
+    ['complete', ['put', 'create', 'part', 'complete', 'abort', 'parts', 'delete']],
+    ['abort', ['put', 'create', 'part', 'complete', 'abort', 'abort', 'parts', 'delete']],
+    ['delete', ['put', 'create', 'part', 'complete', 'abort', 'parts', 'delete', 'delete']],
+  ] as const)('leaves no traces either when an answer to its "%s" gets lost', async ([step, seen]) => {
+    lost = [step];
+    await store.put(KEY, large(2), ABSENT).catch(() => undefined);
+    expect(probed.map(stepOf)).toEqual(seen);
   });
 
   it('is refused by a store that would overwrite, before any part is sent', async () => {

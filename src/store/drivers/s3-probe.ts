@@ -1,7 +1,7 @@
 import { RigError } from '../../kernel/errors.ts';
 import type { S3Bucket } from './s3-bucket.ts';
 import { explain, type S3Call } from './s3-errors.ts';
-import { giveUpUpload } from './s3-give-up.ts';
+import { giveUpUpload, insist } from './s3-give-up.ts';
 
 /**
  * Does the store refuse to complete a create-only multipart upload of a key that exists? Some servers look at the
@@ -12,8 +12,8 @@ export async function probeMultipartCreateOnly(bucket: S3Bucket): Promise<boolea
   const key = `PROBE/${bucket.options.random.uuid()}`;
   const target = bucket.target(key);
   const call = bucket.call('put', key, 'absent');
-  await client.send(new sdk.PutObjectCommand({ ...target, Body: Buffer.from('probe') }));
   try {
+    await client.send(new sdk.PutObjectCommand({ ...target, Body: Buffer.from('probe') }));
     const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(target));
     const upload = { ...target, UploadId };
     try {
@@ -28,7 +28,13 @@ export async function probeMultipartCreateOnly(bucket: S3Bucket): Promise<boolea
       await giveUpUpload(bucket, upload);
     }
   } finally {
-    await client.send(new sdk.DeleteObjectCommand(target)).catch(() => undefined);
+    await insist(bucket.options, async () => {
+      const deleted = client.send(new sdk.DeleteObjectCommand(target));
+      return await deleted.then(
+        () => true,
+        () => false,
+      );
+    });
   }
 }
 
