@@ -1,8 +1,7 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { zstdCompressSync } from 'node:zlib';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { codecNamed } from '../../src/archive/codec.ts';
-import { type FrameEntry, frameEntry, storedBytesOf } from '../../src/archive/frame.ts';
+import { frameEntry } from '../../src/archive/frame.ts';
 import { snapshotKey } from '../../src/archive/layout.ts';
 import { readSnapshotHead, readSnapshotHeader, resolveChain } from '../../src/archive/snapshot-object.ts';
 import { CHAIN_LIMIT } from '../../src/archive/snapshot-policy.ts';
@@ -14,9 +13,17 @@ import { createMemoryNamespace, openMemoryStore } from '../../src/store/drivers/
 import { ARCHIVE_ID, OTHER_ARCHIVE_ID, overwrite, withHeader } from '../support/archive-builder.ts';
 import { OFTEN, orRefusal } from '../support/fuzzing.ts';
 import { refusal } from '../support/line-archive.ts';
-import { byteMutation, headerMutation, jsonMutation, type Mutation } from '../support/mutations.ts';
+import { byteMutation } from '../support/mutations.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
 import { putSnapshot, snapshotContent } from '../support/snapshot-builder.ts';
+import {
+  footerFrame,
+  skippable,
+  snapshotMutation,
+  takeApart,
+  withFooter,
+  withIndex,
+} from '../support/snapshot-mutations.ts';
 import { contentOf, someBytes } from '../support/store-bytes.ts';
 
 const TREE = new Map(
@@ -75,81 +82,7 @@ async function checkRestores(store: Store): Promise<void> {
   }
 }
 
-interface Parts {
-  readonly start: Buffer;
-  readonly footer: { readonly frames: FrameEntry[]; readonly index: FrameEntry[] };
-  readonly index: Buffer;
-}
-
-function takeApart(object: Buffer): Parts {
-  const lengthBytes = Number(object.readBigUInt64LE(object.length - 16));
-  const footer = JSON.parse(object.toString('utf8', object.length - lengthBytes + 12, object.length - 16));
-  const indexEnd = object.length - lengthBytes;
-  const indexStart = indexEnd - storedBytesOf(footer.index);
-  return { start: object.subarray(0, indexStart), index: object.subarray(indexStart, indexEnd), footer };
-}
-
-const skippable = (content: Buffer) => Buffer.from(codecNamed('zstd').wrapHeader(content));
-
-function footerFrame(json: Buffer): Buffer {
-  const content = Buffer.alloc(4 + json.length + 16);
-  content.writeUInt32LE(crc32(json), 0);
-  json.copy(content, 4);
-  content.writeBigUInt64LE(BigInt(content.length + 8), 4 + json.length);
-  content.write('RIGFOOT1', 12 + json.length);
-  return skippable(content);
-}
-
-/** An object whose footer's JSON is changed, its checksum right again. */
-function withFooter(object: Buffer, change: (json: Buffer) => Buffer): Buffer {
-  const { start, index, footer } = takeApart(object);
-  return Buffer.concat([start, index, footerFrame(change(Buffer.from(JSON.stringify(footer))))]);
-}
-
-/** An object whose index is changed, all checksums but the hash of its pieces right again. */
-function withIndex(object: Buffer, change: (text: Buffer) => Buffer): Buffer {
-  const { start, index, footer } = takeApart(object);
-  const text = change(zstdDecompressSync(index.subarray(8)));
-  const stored = skippable(zstdCompressSync(text));
-  const json = JSON.stringify({ ...footer, index: [frameEntry(text.length, stored)] });
-  return Buffer.concat([start, stored, footerFrame(Buffer.from(json))]);
-}
-
-const footerMutation = jsonMutation.map(
-  (mutate): Mutation =>
-    (object) =>
-      withFooter(object, mutate),
-);
-
-/** Lines that are changed, left out, moved or there twice. */
-const lineMutation = fc
-  .tuple(fc.nat(20), fc.nat(20), jsonMutation, fc.constantFrom('change', 'remove', 'move', 'repeat'))
-  .map(
-    ([from, to, mutate, how]): Mutation =>
-      (object) =>
-        withIndex(object, (text) => {
-          const lines = text.toString().split('\n').slice(0, -1);
-          const index = from % lines.length;
-          const line = lines[index] ?? '';
-          lines.splice(
-            index,
-            how === 'repeat' ? 0 : 1,
-            ...(how === 'change' ? [mutate(Buffer.from(line)).toString()] : []),
-          );
-          if (how === 'move' || how === 'repeat') {
-            lines.splice(to % (lines.length + 1), 0, line);
-          }
-          return Buffer.from(lines.map((each) => `${each}\n`).join(''));
-        }),
-  );
-
-const textMutation = byteMutation([...objects.values()]).map(
-  (mutate): Mutation =>
-    (object) =>
-      withIndex(object, mutate),
-);
-
-const hostile = fc.oneof(headerMutation, footerMutation, lineMutation, textMutation);
+const hostile = snapshotMutation([...objects.values()]);
 const key = fc.constantFrom(...KEYS);
 
 describe('a snapshot object', () => {
