@@ -18,6 +18,10 @@ if (!isInstalled('redis-server')) {
   );
 }
 
+if (!isInstalled('/usr/bin/time')) {
+  console.log('left out: the tests of the bench; run them with: apt-get install time && npm test');
+}
+
 if (!succeeds('unshare', ['--mount', 'true'])) {
   console.log('left out: the tests with small disks; run them as root where root may mount file systems');
 }

@@ -31,7 +31,7 @@ export interface Sample {
  * Node tells neither the CPU time nor the peak memory of a child; GNU time does, from the kernel's own books
  * (`wait4`), and adds nothing but a process of 2 MiB.
  */
-const GNU_TIME = '/usr/bin/time';
+export const GNU_TIME = '/usr/bin/time';
 
 /** So much of the end of what a command writes is kept. */
 const TAIL_CHARACTERS = 64 * KIB;

@@ -4,6 +4,9 @@ import { type Figure, isMet, showSpread, showTarget, spreadOf } from './figure.t
 import type { Scale } from './scene.ts';
 import { table } from './table.ts';
 
+/** So much of a failure stands in the summary. */
+const SHORT_CHARACTERS = 60;
+
 /** What came of one case. */
 export interface Outcome extends CaseReport {
   readonly name: string;
@@ -59,7 +62,7 @@ export function summaryLines(outcomes: readonly Outcome[]): string[] {
           showTarget(figure),
           { true: 'yes', false: '**no**', undefined: '' }[`${isMet(figure)}`],
         ])
-      : [[title, '', failure.split(':')[0] ?? '', '', '']],
+      : [[title, '', failure.split('\n')[0]?.slice(0, SHORT_CHARACTERS) ?? '', '', '']],
   );
   return ['', ...table(['case', 'figure', 'measured', 'must be', 'met'], rows)];
 }
