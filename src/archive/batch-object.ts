@@ -1,5 +1,6 @@
 import type { Hash } from 'node:crypto';
 import { isRigError } from '../kernel/errors.ts';
+import { release } from '../kernel/memory.ts';
 import { showOffset } from '../kernel/offset.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { type BatchHeader, decodeHeader } from './batch-header.ts';
@@ -117,7 +118,8 @@ export function checkPayload({ key, header }: BatchHead, payload: Hash): void {
 /** As {@link openFrame}, and lets go of the stored bytes: the frame cannot be opened again. */
 export async function takeFrame(batch: StoredBatch, index: number): Promise<Uint8Array> {
   const bytes = await openFrame(batch, index);
-  batch.frames[index] = new Uint8Array(0);
+  const [stored] = batch.frames.splice(index, 1, new Uint8Array(0));
+  release(stored ?? new Uint8Array(0));
   return bytes;
 }
 

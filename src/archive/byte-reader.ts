@@ -12,18 +12,21 @@ export class ByteReader {
     if (this.#buffered.length >= lengthBytes) {
       return this.#cut(lengthBytes);
     }
-    const parts = [this.#buffered];
-    let haveBytes = this.#buffered.length;
-    while (haveBytes < lengthBytes) {
+    const taken = Buffer.allocUnsafeSlow(lengthBytes);
+    let filledBytes = 0;
+    for (;;) {
+      const part = this.#cut(lengthBytes - filledBytes);
+      taken.set(part, filledBytes);
+      filledBytes += part.length;
+      if (filledBytes === lengthBytes) {
+        return taken;
+      }
       const next = await this.#chunks.next();
       if (next.done === true) {
-        break;
+        return taken.subarray(0, filledBytes);
       }
-      parts.push(next.value);
-      haveBytes += next.value.length;
+      this.#buffered = next.value;
     }
-    this.#buffered = Buffer.concat(parts, haveBytes);
-    return this.#cut(Math.min(lengthBytes, haveBytes));
   }
 
   putBack(bytes: Uint8Array): void {

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { KIB, MIB } from '../kernel/size.ts';
+import { release } from '../kernel/memory.ts';
+import { KIB } from '../kernel/size.ts';
 import type { CompressionName } from './compression.ts';
 
 /**
@@ -41,9 +42,20 @@ const inflateRaw = promisify(zlib.inflateRaw);
 /** Frames up to this size are handled at once: a trip to the thread pool would cost more than the work. */
 const INLINE_BYTES = 64 * KIB;
 
-/** Node's default of 16 KiB makes a list of pieces and joins them; large output chunks are three times as fast. */
-function outputChunkBytes(bytes: number): number {
-  return Math.min(Math.max(bytes, KIB), MIB);
+/** Room for whatever becomes of a frame, noise too. Node's default of 16 KiB makes a list of pieces and joins them. */
+function outputRoomBytes(bytes: number): number {
+  return bytes + Math.ceil(bytes / 64) + KIB;
+}
+
+/** A copy of no more than the bytes, if they lie in room that was made for them, which is given back at once. */
+function outOfRoom(bytes: Uint8Array, roomBytes: number): Uint8Array {
+  if (bytes.buffer.byteLength !== roomBytes) {
+    return bytes;
+  }
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  release(Buffer.from(bytes.buffer));
+  return copy;
 }
 
 /** Room for the whole frame, so that nothing is joined; zlib takes a full chunk as a sign that it needs another one. */
@@ -72,7 +84,7 @@ const zstdCodec: Codec = {
   },
   async compress(frame, level) {
     const options = {
-      chunkSize: outputChunkBytes(frame.length),
+      chunkSize: outputRoomBytes(frame.length),
       // Without it the frame would not say its length, and a reader could not allocate before it decodes.
       pledgedSrcSize: frame.length,
       params: {
@@ -83,7 +95,7 @@ const zstdCodec: Codec = {
     };
     return frame.length <= INLINE_BYTES
       ? zlib.zstdCompressSync(frame, options)
-      : zstdCompress(frame, options);
+      : outOfRoom(await zstdCompress(frame, options), options.chunkSize);
   },
   trailer: () => new Uint8Array(0),
   async decompress(stored, bytes) {
@@ -121,9 +133,11 @@ const gzipCodec: Codec = {
     return { contentStart: GZIP_CONTENT_START, contentEnd, framesStart: contentEnd };
   },
   async compress(frame, level) {
-    const chunkSize = outputChunkBytes(frame.length);
+    const chunkSize = outputRoomBytes(frame.length);
     const options = { chunkSize, level, finishFlush: zlib.constants.Z_FULL_FLUSH };
-    return frame.length <= INLINE_BYTES ? zlib.deflateRawSync(frame, options) : deflateRaw(frame, options);
+    return frame.length <= INLINE_BYTES
+      ? zlib.deflateRawSync(frame, options)
+      : outOfRoom(await deflateRaw(frame, options), chunkSize);
   },
   trailer(payloadCrc32, payloadBytes) {
     const trailer = Buffer.alloc(GZIP_TRAILER_BYTES);

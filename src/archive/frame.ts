@@ -86,10 +86,3 @@ export async function decompressFrame(
   }
   return bytes;
 }
-
-/** Gives memory back at once. Left to the garbage collector, a few dozen MiB would lie about before it comes. */
-export function release({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) {
-    buffer.transfer(0);
-  }
-}

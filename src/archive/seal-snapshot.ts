@@ -1,13 +1,14 @@
 import { assert } from '../kernel/assert.ts';
 import { mapInOrder } from '../kernel/concurrency.ts';
 import { type Sha256, shortSha256 } from '../kernel/digest.ts';
+import { release } from '../kernel/memory.ts';
 import { MIB } from '../kernel/size.ts';
 import { compareInTree } from '../kernel/tree-order.ts';
 import type { PutBody } from '../store/contract.ts';
 import { codecNamed } from './codec.ts';
 import { type Compression, DEFAULT_COMPRESSION } from './compression.ts';
 import { wrapEnvelope } from './envelope.ts';
-import { FRAMES_UNDER_WAY, type FrameEntry, frameEntry, release, type SealedFrame } from './frame.ts';
+import { FRAMES_UNDER_WAY, type FrameEntry, frameEntry, type SealedFrame } from './frame.ts';
 import { IndexWriter } from './index-writer.ts';
 import { SharedPieces } from './shared-pieces.ts';
 import { encodeFooter, SNAPSHOT_FRAME_LIMIT_BYTES, type SnapshotFooter } from './snapshot-footer.ts';

@@ -1,7 +1,9 @@
 import { assert } from '../kernel/assert.ts';
 import { mapInOrder } from '../kernel/concurrency.ts';
 import { crc32, type Sha256, startSha256 } from '../kernel/digest.ts';
+import { release } from '../kernel/memory.ts';
 import type { Offset } from '../kernel/offset.ts';
+import { KIB } from '../kernel/size.ts';
 import { bodyOf } from '../store/body.ts';
 import type { PutBody } from '../store/contract.ts';
 import {
@@ -13,8 +15,8 @@ import {
 } from './batch-header.ts';
 import { codecNamed } from './codec.ts';
 import type { Compression } from './compression.ts';
-import { wrapEnvelope } from './envelope.ts';
-import { FRAMES_UNDER_WAY, frameEntry, release, type SealedFrame } from './frame.ts';
+import { HEAD_BYTES, wrapEnvelope } from './envelope.ts';
+import { FRAMES_UNDER_WAY, type FrameEntry, frameEntry } from './frame.ts';
 
 /** What a batch is made of, beside its payload. */
 export interface BatchContent {
@@ -31,6 +33,8 @@ export interface BatchContent {
 export interface SealedBatch {
   readonly header: BatchHeader;
   readonly body: PutBody;
+  /** Gives its memory back. To be called when it is stored: it cannot be put any more. */
+  discard(): void;
 }
 
 /**
@@ -57,13 +61,17 @@ export async function sealBatch(
     release(chunk);
     return { frameBytes, stored };
   });
-  const pieces: { frameBytes: number; stored: Uint8Array }[] = [];
-  for await (const piece of compressed) {
-    pieces.push(piece);
+  const frames: FrameEntry[] = [];
+  const whole = new Assembly(content.end - content.first);
+  for await (const { frameBytes, stored } of compressed) {
+    frames.push(frameEntry(frameBytes, stored));
+    whole.append(stored);
+    release(stored);
   }
   assert(bytes === content.end - content.first, 'a payload as long as its range');
-  appendToLast(pieces, codec.trailer(payloadCrc32, bytes));
-  const frames = pieces.map(toSealedFrame);
+  const trailer = codec.trailer(payloadCrc32, bytes);
+  frames.push(...frames.splice(-1).map((last) => lengthened(last, trailer)));
+  whole.append(trailer);
   const { archive, first, end, records, prev, epoch, observed } = content;
   const payloadSha256 = hash.digest('hex');
   const header: BatchHeader = {
@@ -77,32 +85,54 @@ export async function sealBatch(
     prev,
     chain: nextChain(prev, first, end, payloadSha256),
     epoch,
-    frames: frames.map((frame) => frame.entry),
+    frames,
     observed,
   };
-  const start = wrapEnvelope(codec, encodeHeader(header));
-  return { header, body: bodyOf(join([start, ...frames.map((frame) => frame.stored)])) };
+  const stored = whole.finish(wrapEnvelope(codec, encodeHeader(header)));
+  return { header, body: bodyOf(stored), discard: () => whole.discard() };
 }
 
-/** One piece, which no store has to copy together; each part's memory is given back once it is in. */
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = Buffer.allocUnsafeSlow(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-    release(part);
+/** Noise grows by a little, and so do as many small frames as a header has room for. */
+function storedAtMostBytes(payloadBytes: number): number {
+  return payloadBytes + Math.ceil(payloadBytes / 64) + 64 * KIB;
+}
+
+/** A batch as one piece, which no store has to copy together. The header is known last, so there is room in front. */
+class Assembly {
+  #bytes: Buffer;
+  #end = HEAD_BYTES;
+
+  constructor(payloadBytes: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(HEAD_BYTES + storedAtMostBytes(payloadBytes));
   }
-  return whole;
-}
 
-function appendToLast(pieces: { frameBytes: number; stored: Uint8Array }[], trailer: Uint8Array): void {
-  const last = pieces.at(-1);
-  if (last !== undefined && trailer.length > 0) {
-    last.stored = Buffer.concat([last.stored, trailer]);
+  append(part: Uint8Array): void {
+    assert(this.#end + part.length <= this.#bytes.length, 'frames that grow by no more than noise does');
+    this.#bytes.set(part, this.#end);
+    this.#end += part.length;
+  }
+
+  /** Nothing may be appended any more. What compressed well does not keep all that room. */
+  finish(header: Uint8Array): Uint8Array {
+    const start = HEAD_BYTES - header.length;
+    this.#bytes.set(header, start);
+    const whole = this.#bytes.subarray(start, this.#end);
+    if (whole.length > 0.75 * this.#bytes.length) {
+      return whole;
+    }
+    const copy = Buffer.allocUnsafeSlow(whole.length);
+    copy.set(whole);
+    release(this.#bytes);
+    this.#bytes = copy;
+    return copy;
+  }
+
+  discard(): void {
+    release(this.#bytes);
   }
 }
 
-function toSealedFrame(piece: { frameBytes: number; stored: Uint8Array }): SealedFrame {
-  return { entry: frameEntry(piece.frameBytes, piece.stored), stored: piece.stored };
+/** The entry of a frame when more is stored after its bytes. */
+function lengthened([bytes, storedBytes, storedCrc32]: FrameEntry, more: Uint8Array): FrameEntry {
+  return [bytes, storedBytes + more.length, crc32(more, storedCrc32)];
 }

@@ -129,6 +129,7 @@ export class Appending {
 
   async #append(batch: SealedBatch, signal: AbortSignal): Promise<Appended> {
     const appended = await this.#writer.append(batch, this.#journal, signal);
+    batch.discard();
     const { header, storedBytes, how } = appended;
     this.#totals.durable = header.end;
     if (how === 'stored') {

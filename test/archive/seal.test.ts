@@ -2,12 +2,20 @@ import { createHash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { encodeHeader, firstChain, OBSERVED_LIMIT } from '../../src/archive/batch-header.ts';
+import {
+  BATCH_LIMIT_BYTES,
+  encodeHeader,
+  firstChain,
+  OBSERVED_LIMIT,
+} from '../../src/archive/batch-header.ts';
 import { openFrame, readHead, readStored } from '../../src/archive/batch-object.ts';
 import { HEADER_LIMIT_BYTES } from '../../src/archive/envelope.ts';
 import { batchKey } from '../../src/archive/layout.ts';
+import { READ_CHUNK_BYTES } from '../../src/journal/tail.ts';
 import { assert } from '../../src/kernel/assert.ts';
+import { KIB, MIB } from '../../src/kernel/size.ts';
 import { type BuiltArchive, buildArchive, objectBytes } from '../support/archive-builder.ts';
+import { noise } from '../support/noise.ts';
 
 const FRAME_BYTES = 64;
 
@@ -45,6 +53,25 @@ describe('a sealed batch', () => {
     },
   );
 
+  const sizes = [64 * KIB, 64 * KIB + 1, 512 * KIB, 4 * MIB].flatMap((frameBytes) => [
+    { name: 'zstd' as const, frameBytes },
+    { name: 'gzip' as const, frameBytes },
+  ]);
+  test.each(sizes)(
+    'of $name holds noise and zeros in frames of $frameBytes bytes',
+    async ({ name, frameBytes }) => {
+      const journal = Buffer.concat([...noise(1, 3 * MIB), Buffer.alloc(5 * MIB), ...noise(2, KIB)]);
+      const archive = await buildArchive({
+        journal,
+        cuts: [3 * MIB, 8 * MIB, journal.length],
+        frameBytes,
+        compression: { name, level: 1 },
+      });
+      const opened = await Promise.all(archive.headers.map(({ first }) => open(archive, batchKey(first))));
+      expect(Buffer.compare(Buffer.concat(opened), journal)).toBe(0);
+    },
+  );
+
   test.prop([lengths])('of gzip is a gzip file to everybody else', async (length) => {
     const { journal, archive } = await sealed(length, 'gzip');
     expect(gunzipSync(objectBytes(archive, batchKey(0)))).toEqual(journal);
@@ -68,12 +95,13 @@ describe('a sealed batch', () => {
   });
 
   test('has a header within its limit, however large its numbers are', async () => {
-    const { archive } = await sealed(16 * FRAME_BYTES, 'zstd');
+    const frameCount = BATCH_LIMIT_BYTES / READ_CHUNK_BYTES;
+    const { archive } = await sealed(FRAME_BYTES, 'zstd');
     const header = archive.headers[0];
     const first = Number.MAX_SAFE_INTEGER - 64 * 2 ** 20;
     const end = Number.MAX_SAFE_INTEGER;
     const content = { ...header, first, end, bytes: end - first, records: end - first };
-    const frames = Array.from({ length: 16 }, () => [4 * 2 ** 20, 4_194_999, 4_294_967_295]);
+    const frames = Array.from({ length: frameCount }, () => [READ_CHUNK_BYTES, 532_999, 4_294_967_295]);
     const observed = Array.from({ length: OBSERVED_LIMIT }, () => [end, 9_999_999_999_999]);
     expect(Buffer.byteLength(JSON.stringify({ ...content, frames, observed }))).toBeLessThan(
       HEADER_LIMIT_BYTES,
