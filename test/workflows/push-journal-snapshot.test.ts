@@ -49,6 +49,15 @@ describe('an archive with a damaged batch below its newest snapshot', () => {
 });
 
 describe('a snapshot of the journal', () => {
+  it('is the same as one that was made in other steps', async () => {
+    const world = await worldWith(1_000);
+    await world.once({ journal: JOURNAL, journalSnapshot: true });
+    world.fileSystem.append(JOURNAL, 'y');
+    await world.once({ journal: JOURNAL, journalSnapshot: true, fullRatio: 9 });
+    const again = await world.once({ journal: JOURNAL, journalSnapshot: true, fullRatio: 0 });
+    expect(again).toMatchObject({ durable: 1_001, snapshots: 0 });
+  });
+
   it('gives the whole journal, and later ones store only what came after', async () => {
     const world = await worldWith(0);
     const parts: Buffer[] = [];
