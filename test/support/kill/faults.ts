@@ -189,21 +189,31 @@ async function killRestorer(scene: KillScene): Promise<void> {
 /** Whenever a prune dies, what its policy promises is there; the next one goes on. */
 async function killPrune(scene: KillScene): Promise<void> {
   const args = ['prune', '--keep-last', String(KEPT_SNAPSHOTS), '--yes'];
-  const pruner = scene.start(args, AGED_PROGRAM);
-  // One that has nothing to delete ends instead.
-  await pruner.waitFor(({ type }) => type === 'deleting').catch(() => undefined);
-  await scene.sleepUpTo(LONGEST_PRUNE_MS);
-  await pruner.end('SIGKILL');
-  await promiseWhatIsKept(scene);
+  while ((await listArchive(scene)).snapshots.length <= KEPT_SNAPSHOTS) {
+    await scene.pusher.waitFor(scene.fromNowOn(({ code }) => code === 'snapshot-stored'));
+  }
+  await promisingTheNewest(scene, async () => {
+    const pruner = scene.start(args, AGED_PROGRAM);
+    await pruner.waitFor(({ type }) => type === 'deleting');
+    await scene.sleepUpTo(LONGEST_PRUNE_MS);
+    await pruner.end('SIGKILL');
+  });
   await scene.paused(() => checkArchive(scene, { mayWarnOf: ['latest-stale', 'range-unrestorable'] }));
-  expect(await scene.start(args, AGED_PROGRAM).ended).toMatchObject({ exitCode: 0 });
-  await promiseWhatIsKept(scene);
+  await promisingTheNewest(scene, async () => {
+    expect(await scene.start(args, AGED_PROGRAM).ended).toMatchObject({ exitCode: 0 });
+  });
 }
 
-/** Every offset from the oldest of the newest snapshots on. What is listed now is no older than what a prune saw. */
-async function promiseWhatIsKept(scene: KillScene): Promise<void> {
-  const { snapshots } = await listArchive(scene);
-  scene.promisedFrom = snapshots.at(-KEPT_SNAPSHOTS) ?? scene.promisedFrom;
+/**
+ * A prune promises every offset from the oldest of the newest snapshots on. Of those that come meanwhile it may have
+ * seen any.
+ */
+async function promisingTheNewest(scene: KillScene, prune: () => Promise<void>): Promise<void> {
+  const before = await listArchive(scene);
+  await prune();
+  const after = await listArchive(scene);
+  const all = [...new Set([...before.snapshots, ...after.snapshots])].sort((one, other) => one - other);
+  scene.promisedFrom = all.at(-KEPT_SNAPSHOTS) ?? scene.promisedFrom;
 }
 
 /** The application stops in the middle of a record; what is whole is pushed, and it goes on when there is room. */
