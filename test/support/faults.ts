@@ -86,6 +86,11 @@ export type FaultName = keyof typeof FAULTS;
 
 export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
 
+/** These answers are wrong and do not look so: only what has checksums shows them. */
+const LIES: readonly FaultName[] = ['a wrong byte', 'answer shorter than the truth'];
+
+export const HONEST_FAULTS = FAULT_NAMES.filter((name) => !LIES.includes(name));
+
 /** What goes wrong with a request; undefined: nothing. */
 export type Forecast = (request: IncomingMessage) => FaultName | undefined;
 

@@ -5,6 +5,7 @@ import {
   DeleteObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
+  ListPartsCommand,
   PutBucketVersioningCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -48,6 +49,23 @@ export async function unfinishedUploads(): Promise<readonly string[]> {
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
   client.destroy();
   return Uploads.map(({ Key = '' }) => Key);
+}
+
+/**
+ * How many parts uploads below a URL have left behind. An upload without any, of which the server's answer got lost,
+ * takes no room.
+ */
+export async function partsLeftBehind({ hostname: Bucket, pathname }: URL): Promise<number> {
+  const client = s3Client();
+  const Prefix = pathname.slice(1);
+  const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix }));
+  let left = 0;
+  for (const { Key, UploadId } of Uploads) {
+    const { Parts = [] } = await client.send(new ListPartsCommand({ Bucket, Key, UploadId }));
+    left += Parts.length;
+  }
+  client.destroy();
+  return left;
 }
 
 /** A bucket of its own, for what changes a bucket as a whole. */
