@@ -11,8 +11,10 @@ const NOTICE_LIMIT_MS = 150_000;
 /** From the last record to its durability, with a healthy store, for a writer that may have to take over. */
 const CATCH_UP_LIMIT_MS = 60_000;
 const IDLE_MS = 15_000;
-/** Longer than until a snapshot that could not be put is tried again. */
-const SETTLED_MS = 65_000;
+/** Longer than a writer waits for its predecessor on another host. */
+const QUIET_MS = 20_000;
+/** Longer than until a snapshot that could not be read is tried again. */
+const TRIED_AGAIN_MS = 65_000;
 /**
  * Requests of a healthy writer: to start (with a comparison by halving), and for each batch a put and rarely a
  * look.
@@ -132,15 +134,16 @@ export class Finale {
   /** Snapshots follow the journal. */
   async #settles(heir: Pusher): Promise<void> {
     const { scheduler } = this.#universe;
+    const settledMs = heir.warned.has('snapshot-unreadable') ? TRIED_AGAIN_MS : QUIET_MS;
     let [calls, sinceMs] = [heir.calls.length, scheduler.nowMs];
     await this.#director.until(
       `${heir.process.name} has nothing more to put`,
-      CATCH_UP_LIMIT_MS + 2 * SETTLED_MS,
+      CATCH_UP_LIMIT_MS + 2 * TRIED_AGAIN_MS,
       () => {
         if (heir.calls.length > calls || heir.calls.some(({ answer }) => answer === undefined)) {
           [calls, sinceMs] = [heir.calls.length, scheduler.nowMs];
         }
-        return scheduler.nowMs - sinceMs > SETTLED_MS;
+        return scheduler.nowMs - sinceMs > settledMs;
       },
     );
   }

@@ -273,7 +273,7 @@ export class ProcessStore implements Store {
 async function* pieces(body: AsyncIterable<Uint8Array>, dice: Dice): AsyncIterable<Uint8Array> {
   for await (const chunk of body) {
     for (let start = 0; start < chunk.length; ) {
-      const piece = Uint8Array.from(chunk.subarray(start, start + dice.whole(200, 20_000)));
+      const piece = new Uint8Array(chunk.subarray(start, start + dice.whole(200, 20_000)));
       start += piece.length;
       yield piece;
     }

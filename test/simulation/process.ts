@@ -18,6 +18,8 @@ export class Process {
   faults = 0;
   corruptions = 0;
   fileFaults = 0;
+  /** What to do when a signal is aborted: one listener of each signal for all that waits. */
+  readonly #waits = new WeakMap<AbortSignal, Set<() => void>>();
   #alive = true;
   #passes = 0;
   #diesAtPass = Number.POSITIVE_INFINITY;
@@ -75,6 +77,7 @@ export class Process {
         reject(signal.reason);
         return;
       }
+      const waits = signal && this.#waitsOn(signal);
       const onAbort = () => {
         cancel();
         if (this.#alive) {
@@ -82,13 +85,29 @@ export class Process {
         }
       };
       const cancel = this.machine.after(delayMs, () => {
-        signal?.removeEventListener('abort', onAbort);
+        waits?.delete(onAbort);
         if (this.#alive) {
           resolve();
         }
       });
-      signal?.addEventListener('abort', onAbort, { once: true });
+      waits?.add(onAbort);
     });
+  }
+
+  #waitsOn(signal: AbortSignal): Set<() => void> {
+    const known = this.#waits.get(signal);
+    if (known !== undefined) {
+      return known;
+    }
+    const waits = new Set<() => void>();
+    const endAll = () => {
+      for (const end of waits) {
+        end();
+      }
+    };
+    signal.addEventListener('abort', endAll, { once: true });
+    this.#waits.set(signal, waits);
+    return waits;
   }
 
   /** Something from outside reaches it, when its machine runs: a signal, a hint. */

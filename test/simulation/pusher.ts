@@ -64,6 +64,8 @@ export class Pusher implements PushRun {
   durable: number | undefined;
   result: PushResult | undefined;
   stopAsked = false;
+  /** The codes of its warnings. */
+  readonly warned = new Set<string>();
   readonly #scene: Scene;
   readonly #stop = new AbortController();
   readonly #abort = new AbortController();
@@ -150,6 +152,7 @@ export class Pusher implements PushRun {
       universe.count(`note: ${value.code}`);
     } else if (value.type === 'warning') {
       universe.count(`warning: ${value.code}`);
+      this.warned.add(value.code);
       if (!isWarningJustified(this.#scene, this, value)) {
         universe.violate(`${this.process.name} warns: ${value.message}`);
       }

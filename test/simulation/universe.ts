@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { seededRandom } from '../support/seeded-random.ts';
 import { Dice } from './dice.ts';
 import { Scheduler } from './scheduler.ts';
@@ -63,10 +63,6 @@ export class Universe {
 
   /** Equal for equal runs. */
   traceHash(): string {
-    const hash = createHash('sha256');
-    for (const line of this.trace) {
-      hash.update(line).update('\n');
-    }
-    return hash.digest('hex');
+    return hash('sha256', this.trace.join('\n'), 'hex');
   }
 }
