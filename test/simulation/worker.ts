@@ -16,32 +16,46 @@ export interface Task {
   readonly canary: Canary | undefined;
 }
 
+/** A seed that broke a promise. */
+export interface Failure {
+  readonly seed: number;
+  readonly violation: string;
+}
+
 export interface Played {
   readonly seeds: number;
   readonly simulatedMs: number;
   readonly counts: ReadonlyMap<string, number>;
-  readonly failures: readonly { readonly seed: number; readonly violation: string }[];
+  readonly failures: readonly Failure[];
+}
+
+/** What a worker says: after each seed whether that failed, and at its end what it has played. */
+export interface News {
+  readonly failure?: Failure | undefined;
+  readonly played?: Played;
 }
 
 async function play({ first, step, count, limitMs, failuresLimit, canary }: Task): Promise<Played> {
   if (canary !== undefined) {
     plant(canary);
   }
+  // Errors are made by the thousand here; who repeats a seed sees where they come from.
+  Error.stackTraceLimit = 0;
   const { simulate } = await import('./simulate.ts');
   const counts = new Map<string, number>();
-  const failures: { seed: number; violation: string }[] = [];
+  const failures: Failure[] = [];
   const startedMs = performance.now();
   let simulatedMs = 0;
   let seeds = 0;
   while (seeds < count && failures.length < failuresLimit && performance.now() - startedMs < limitMs) {
     const seed = first + seeds * step;
-    const simulated = await simulate(seed);
+    const { violation, ...simulated } = await simulate(seed);
+    const failure = violation === undefined ? undefined : { seed, violation };
     seeds += 1;
     simulatedMs += simulated.simulatedMs;
     addCounts(counts, simulated.counts);
-    if (simulated.violation !== undefined) {
-      failures.push({ seed, violation: simulated.violation });
-    }
+    failures.push(...(failure === undefined ? [] : [failure]));
+    say({ failure });
   }
   return { seeds, simulatedMs, counts, failures };
 }
@@ -62,4 +76,8 @@ function plant({ name, module, original, planted }: Canary): void {
   });
 }
 
-parentPort?.postMessage(await play(workerData as Task));
+function say(news: News): void {
+  parentPort?.postMessage(news);
+}
+
+say({ played: await play(workerData as Task) });
