@@ -1,9 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
+const S3_FAULTS = ['faults', 'kill', 'storm'].map((name) => `test/s3/${name}.test.ts`);
+
 /**
  * unit: pure and in-process, seconds. e2e: runs the built program (`npm run build` first). large: the same with a
  * journal of 1 GiB, or of RIGCTL_TEST_LARGE_BYTES (`64MiB`), a snapshot four times as large, and one of 100,000 files.
- * s3: needs a real S3 server, which `npm run test:s3` starts or takes from RIGCTL_TEST_S3_ENDPOINT. simulation: thousands
+ * s3: needs a real S3 server, which `npm run test:s3` starts or takes from RIGCTL_TEST_S3_ENDPOINT; most of its time is
+ * waiting for days of ten seconds. s3-faults: the same, after it, for what gets in its way. simulation: thousands
  * of seeds, see test/simulation/seeds.test.ts. model: all states of a model of the writer protocol, see
  * test/model/README.md.
  */
@@ -56,9 +59,20 @@ export default defineConfig({
         test: {
           name: 's3',
           include: ['test/s3/**/*.test.ts'],
+          exclude: S3_FAULTS,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 's3-faults',
+          include: S3_FAULTS,
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
