@@ -11,13 +11,18 @@ const document = (content: string) =>
 const DOCUMENTS = [
   document(''),
   document(
-    '<Rule><ID>a</ID><Prefix>p/</Prefix><Status>Enabled</Status><Expiration><Days>3</Days></Expiration></Rule>',
+    '<Rule><ID>a</ID><Prefix>p/</Prefix><Status>Enabled</Status>' +
+      '<Expiration><Days>3</Days></Expiration></Rule>',
   ),
   document(
-    '<Rule><ID>ä &amp; <![CDATA[<b>]]></ID><Filter><And><Prefix>p/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And>' +
-      '</Filter><Status>Disabled</Status><Transition><Date>2026-01-01T00:00:00Z</Date></Transition></Rule><!-- x --><Rule/>',
+    '<Rule><ID>ä &amp; <![CDATA[<b>]]></ID>' +
+      '<Filter><And><Prefix>p/</Prefix><Tag><Key>k</Key><Value>v</Value></Tag></And></Filter>' +
+      '<Status>Disabled</Status><Transition><Date>2026-01-01T00:00:00Z</Date></Transition>' +
+      '</Rule><!-- x --><Rule/>',
   ),
-  '<s3:LifecycleConfiguration xmlns:s3="urn"><s3:Rule><s3:Filter><s3:Prefix/><s3:And/></s3:Filter></s3:Rule></s3:LifecycleConfiguration>',
+  '<s3:LifecycleConfiguration xmlns:s3="urn">' +
+    '<s3:Rule><s3:Filter><s3:Prefix/><s3:And/></s3:Filter></s3:Rule>' +
+    '</s3:LifecycleConfiguration>',
 ];
 
 const WORDS = [

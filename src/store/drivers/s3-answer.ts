@@ -22,7 +22,7 @@ export function isAnswer(response: unknown): response is Answer {
   );
 }
 
-/** The SDK holds every answer but an object's bytes whole, however long it is: longer than any of S3's it is an error. */
+/** The SDK holds answers whole, an object's bytes excepted: one that is longer than any of S3's is an error. */
 export function limitAnswers(client: S3Client): S3Client {
   client.middlewareStack.add(
     (next, { commandName }) =>

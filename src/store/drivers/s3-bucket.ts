@@ -60,7 +60,7 @@ export class S3Bucket {
   }
 }
 
-/** The status goes first: what a server that fails says by name says nothing. Names are the server's, whatever they are. */
+/** A server that fails says nothing of the key, whatever name it gives; and a name may be anything. */
 function handlerOf<Result>(
   expected: Expected<Result>,
   { name, status }: S3Answer,

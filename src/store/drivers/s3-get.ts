@@ -88,7 +88,7 @@ function storedObject(
   return { ...objectInfo(bucket, output, sizeBytes), body: readBody(stream, lengthBytes, signal, onBreak) };
 }
 
-/** The size of the object that the answer holds all of, or the part from `startByte` on; undefined: of something else. */
+/** The size of the object that the answer holds, or of which it holds what was asked for; undefined: it does not. */
 function wholeSize(
   { ContentLength: lengthBytes, ContentRange }: GetObjectCommandOutput,
   startByte = 0,

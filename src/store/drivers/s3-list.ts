@@ -64,7 +64,7 @@ function requireListing({ IsTruncated }: ListObjectsV2CommandOutput, bucket: str
 
 /**
  * Where the next page begins; `asked`: where this one did.
- * @throws RigError RIG_STORE_UNSUPPORTED rather than take the beginning of a listing for the whole, or read on for ever.
+ * @throws RigError RIG_STORE_UNSUPPORTED rather than take the beginning of a listing for the whole, or go on for ever.
  */
 function nextToken(
   { IsTruncated, NextContinuationToken }: ListObjectsV2CommandOutput,
