@@ -57,8 +57,8 @@ function planOf(seed: number, scene: KillScene): Fault[] {
     ({ needsSnapshots = false }) => !needsSnapshots || scene.snapshots !== undefined,
   );
   const { next } = seededRandom(-seed);
-  return possible
-    .slice(0, ROUNDS_PER_SCENE)
+  return Array.from({ length: ROUNDS_PER_SCENE }, (_, at) => possible[at % possible.length])
+    .filter((fault) => fault !== undefined)
     .map((fault) => ({ fault, rank: next() }))
     .sort((one, other) => one.rank - other.rank)
     .map(({ fault }) => fault);

@@ -1,23 +1,26 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Disk, isLoopMountPossible } from './disk.ts';
+import { Disk, hasDisks } from './disk.ts';
 import type { Place } from './place.ts';
 
 /** An archive in a directory; on a disk of its own where this process may mount one. */
 export async function openDirectoryPlace(directory: string): Promise<Place> {
   const path = join(directory, 'store');
-  const intervals = ['0', '5ms', '50ms'];
   const url = `file:${join(path, 'archive')}`;
-  if (!isLoopMountPossible()) {
-    const impossible = ['a full disk or a power cut under the archive: this process may not mount'];
-    const dispose = async () => undefined;
+  const common = {
+    url,
+    directUrl: url,
+    intervals: ['0', '5ms', '50ms'],
+    batchBytes: ['4KiB', '16KiB', '8MiB'],
+  };
+  if (!hasDisks()) {
+    mkdirSync(path);
     return {
-      url,
-      directUrl: url,
-      intervals,
+      ...common,
       outages: [],
       cutPower: undefined,
-      impossible,
-      [Symbol.asyncDispose]: dispose,
+      impossible: ['a full disk or a power cut: this process may not mount a disk'],
+      [Symbol.asyncDispose]: async () => undefined,
     };
   }
   const disk = Disk.mount(path);
@@ -29,9 +32,7 @@ export async function openDirectoryPlace(directory: string): Promise<Place> {
     end: async () => disk.free(),
   };
   return {
-    url,
-    directUrl: url,
-    intervals,
+    ...common,
     outages: [full],
     cutPower: () => disk.cutPower(),
     impossible: [],

@@ -4,8 +4,9 @@ export interface Place {
   readonly url: string;
   /** The same one past all that can be cut, for those that judge. */
   readonly directUrl: string;
-  /** How long a pusher may let bytes wait for others: where a put is slow, they should not come one by one. */
+  /** How a pusher may make batches: where a put is slow, not too many of them. */
   readonly intervals: readonly string[];
+  readonly batchBytes: readonly string[];
   readonly outages: readonly Outage[];
   /** The machine of the store loses power and is back; nobody may be using it. */
   readonly cutPower: (() => void) | undefined;

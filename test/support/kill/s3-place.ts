@@ -39,7 +39,8 @@ export async function openS3Place(): Promise<Place> {
   return {
     url: at(proxy.endpointUrl),
     directUrl: at(endpointUrl),
-    intervals: ['50ms', '200ms', '1s'],
+    intervals: ['100ms', '300ms', '1s'],
+    batchBytes: ['32KiB', '8MiB'],
     outages: [
       cutNetwork(proxy, 'hang', 'cut the network, which goes silent', undefined),
       cutNetwork(proxy, 'reset', 'cut the network, which resets connections', /./),

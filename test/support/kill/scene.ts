@@ -9,7 +9,7 @@ import { AgedCommand, type EndedCommand } from '../aged-command.ts';
 import { durableAt, type JsonLine, RigctlProcess } from '../rigctl-process.ts';
 import { seededRandom } from '../seeded-random.ts';
 import { ApplicationProcess } from './application-process.ts';
-import { Disk, isLoopMountPossible } from './disk.ts';
+import { Disk, hasDisks } from './disk.ts';
 import { JournalText } from './journal-text.ts';
 import type { Place } from './place.ts';
 
@@ -62,14 +62,14 @@ export class KillScene {
     this.#dice = seededRandom(seed).next;
     this.sync = this.pick([true, false]);
     this.snapshots = seed % 3 === 0 ? undefined : this.pick(['file', 'tree']);
-    this.disk = isLoopMountPossible() ? Disk.mount(this.#machine) : undefined;
+    this.disk = hasDisks() ? Disk.mount(this.#machine) : undefined;
     mkdirSync(this.#snapshotDirectory, { recursive: true });
     const pruneLocal = this.pick([[], ['--prune-local', '2']]);
     this.#pushArgs = [
       ...['--format', this.pick(['lines', 'bytes'])],
       ...['--compression', this.pick(['zstd', 'gzip'])],
       ...['--interval', this.pick(place.intervals)],
-      ...['--batch-bytes', this.pick(['4KiB', '16KiB', '8MiB'])],
+      ...['--batch-bytes', this.pick(place.batchBytes)],
       ...(this.snapshots === undefined ? [] : ['--snapshots', this.#snapshotDirectory, ...pruneLocal]),
     ];
     this.#application = this.#newApplication();
