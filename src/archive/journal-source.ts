@@ -7,6 +7,7 @@ import { MIB } from '../kernel/size.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { nextChain } from './batch-header.ts';
 import type { CutPoint } from './cut-at.ts';
+import { vanished } from './damage.ts';
 import { batchKey, LOG_PREFIX, meaningOf } from './layout.ts';
 import type { LocalJournal } from './local-journal.ts';
 import type { SnapshotSource, SourcePiece } from './seal-snapshot.ts';
@@ -60,6 +61,7 @@ async function* readPieces(
     offset += chunk.length;
   }
   if (chain.value !== end.chain) {
+    await mustBeThere(store, start, end, options);
     throw new RigError(
       'RIG_DIVERGED',
       `${journal.path} and the archive differ below ${showOffset(end.offset)}`,
@@ -68,6 +70,19 @@ async function* readPieces(
         details: { start: start.offset, end: end.offset },
       },
     );
+  }
+}
+
+/** A prune, which removes the lowest first, may have taken cuts before they were listed: then nothing can be compared. */
+async function mustBeThere(
+  store: Store,
+  start: CutPoint,
+  end: CutPoint,
+  options: CallOptions,
+): Promise<void> {
+  const key = batchKey(start.offset);
+  if (start.offset < end.offset && (await store.head(key, options)) === undefined) {
+    throw vanished(key);
   }
 }
 

@@ -2,12 +2,14 @@ import { isLinked } from '../archive/base.ts';
 import { firstChain } from '../archive/batch-header.ts';
 import { type BatchHead, readHead } from '../archive/batch-object.ts';
 import type { CutPoint } from '../archive/cut-at.ts';
+import { vanished } from '../archive/damage.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
 import { journalSource } from '../archive/journal-source.ts';
-import { LOG_PREFIX, meaningOf, snapshotKey } from '../archive/layout.ts';
+import { batchKey, LOG_PREFIX, meaningOf, snapshotKey } from '../archive/layout.ts';
+import { ArchiveMoved } from '../archive/lookout.ts';
 import type { UsableBase } from '../archive/snapshot-base.ts';
 import type { Journal } from '../journal/tail.ts';
-import { RigError } from '../kernel/errors.ts';
+import { isRigError, RigError } from '../kernel/errors.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { Store } from '../store/contract.ts';
 import type { MadeSnapshot, SnapshotMaker } from './make-snapshot.ts';
@@ -17,6 +19,7 @@ import type { MadeSnapshot, SnapshotMaker } from './make-snapshot.ts';
  * every offset below it can be restored from it and what it builds on. Undefined: the journal is empty.
  * @throws RigError RIG_INCOMPLETE when a snapshot of something else is there at this offset; RIG_DIVERGED when the
  *   journal's bytes are not the archive's; and as {@link SnapshotMaker.make}
+ * @throws ArchiveMoved when a prune took what it was to be compared with: start again
  */
 export async function snapshotJournal(
   store: Store,
@@ -35,11 +38,20 @@ export async function snapshotJournal(
     const span = { basePieces: base?.pieceCount ?? 0, baseBytes: base?.bytes ?? 0, start, end };
     return journalSource(store, journal, span, { signal });
   };
-  const made = await maker.make({ at, of: 'journal', content: 'file', source }, signal);
+  const made = await startingAgain(() => maker.make({ at, of: 'journal', content: 'file', source }, signal));
   if (made.how === 'different') {
     throw takenByAnother(at);
   }
   return made;
+}
+
+/** What is gone since it was listed, by a prune and not by a successor, is not there when all is listed again. */
+async function startingAgain<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw isRigError(error, 'RIG_OBJECT_NOT_FOUND') ? new ArchiveMoved(error.message) : error;
+  }
 }
 
 function cutOf({ header: { cut, chain } }: UsableBase): CutPoint {
@@ -68,6 +80,9 @@ async function firstCut(
     return end;
   }
   const { first, prev } = before.header;
+  if (first > end.offset) {
+    throw vanished(batchKey(end.offset)); // others went on from there, and pruned
+  }
   return first === 0 ? { offset: 0, chain: firstChain(descriptor.id) } : { offset: first, chain: prev };
 }
 

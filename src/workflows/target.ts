@@ -159,7 +159,7 @@ export class FileTarget implements Target {
     await this.#fileSystem.remove(this.#temporary).catch(() => undefined);
   }
 
-  /** A restore that fails leaves nothing where nothing was; what was replaced cannot come back, and the new one stays. */
+  /** A restore that fails leaves nothing where nothing was; where something was replaced, the new one stays. */
   async #syncName(replaced: boolean): Promise<void> {
     const { path } = this.#place;
     try {
