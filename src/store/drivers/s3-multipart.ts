@@ -133,8 +133,8 @@ async function sendParts(
 ): Promise<PutResult> {
   const { sdk, client, requestTimeoutMs, storeTimeMsOf } = bucket.connection;
   const target = bucket.target(key);
-  // Runs to its end whatever happens meanwhile: an upload whose id got lost would stay for ever. One of which the answer
-  // got lost on its way does, but it has no parts, and so takes no room.
+  // Runs to its end whatever happens meanwhile: an upload whose id got lost would stay for ever. When its answer gets
+  // lost on the way, it does; but it has no parts, and so takes no room.
   const { UploadId } = await client.send(
     new sdk.CreateMultipartUploadCommand({ ...target, ...(await checksumOf(bucket)) }),
   );
