@@ -112,7 +112,21 @@ const insertion = fc
     return Buffer.from(parts.join(''));
   });
 
+/** A listing in which a size or a time is another. */
+const strangeNumber = fc
+  .tuple(fc.nat(), fc.constantFrom('', '-1', '0.5', '1e400', 'NaN', '0x10', '9007199254740992', 'many'))
+  .map(([at, number]) => {
+    const parts = listingOf(ENTRIES).split(/(?<=<(?:Size|LastModified)>)[^<]*/);
+    const kept = parts.map((part, index) => (index === at % (parts.length - 1) ? part + number : `${part}1`));
+    return Buffer.from(
+      [...kept.slice(0, -1), parts.at(-1)]
+        .join('')
+        .replaceAll('Modified>1<', 'Modified>2026-01-01T00:00:00Z<'),
+    );
+  });
+
 const body = fc.oneof(
+  strangeNumber,
   fc
     .tuple(fc.constantFrom(...DOCUMENTS), byteMutation(DOCUMENTS))
     .map(([document, mutate]) => mutate(document)),
