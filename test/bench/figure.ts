@@ -22,7 +22,7 @@ export interface Figure {
 }
 
 export function spreadOf(values: readonly number[]): Spread {
-  return { median: quantile(values, 0.5), min: Math.min(...values), max: Math.max(...values) };
+  return { median: quantile(values, 0.5), min: quantile(values, 0), max: quantile(values, 1) };
 }
 
 /** The value that so large a share of the others does not exceed, with straight lines between values. */

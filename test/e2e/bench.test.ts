@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { MIB } from '../../src/kernel/size.ts';
 import type { Comparison } from '../bench/compare.ts';
-import type { Spread } from '../bench/figure.ts';
+import { type Spread, spreadOf } from '../bench/figure.ts';
 import { GNU_TIME, measure, shellCommand } from '../bench/measure.ts';
 
 const BENCH = fileURLToPath(new URL('../bench/main.ts', import.meta.url));
@@ -56,6 +56,11 @@ describe.runIf(existsSync(GNU_TIME) || process.env['CI'] === 'true')('the bench'
     expect(sample.peakBytes).toBeLessThan(ballast.length / 2);
     expect(sample.cpuMs).toBeGreaterThan(0);
     expect(sample.stdout).toMatch(/^([0-9a-f]{64} {2}-\n){2}$/);
+  });
+
+  it('finds the median, the least and the greatest of very many values', () => {
+    const values = Array.from({ length: 300_000 }, (_, index) => (index * 7) % 300_000);
+    expect(spreadOf(values)).toEqual({ median: 149_999.5, min: 0, max: 299_999 });
   });
 
   it('fails when what it measures fails, and says how', async () => {
