@@ -73,7 +73,7 @@ async function* readPieces(
   }
 }
 
-/** A prune, which removes the lowest first, may have taken cuts before they were listed: then nothing can be compared. */
+/** A prune removes the lowest first, and may have taken cuts before they were listed: then nothing can be compared. */
 async function mustBeThere(
   store: Store,
   start: CutPoint,
