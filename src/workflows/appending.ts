@@ -55,7 +55,7 @@ export class Appending {
       await this.#untilStopped(() =>
         this.#appendAll(
           () => this.#source.nextDue(this.#position(), this.#context.stop),
-          (batch) => this.#fullBatchAfter(batch),
+          (batch, whilePutting) => this.#source.nextFull(positionAfter(batch), whilePutting),
           () => undefined,
           grace.signal,
         ),
@@ -66,13 +66,6 @@ export class Appending {
     } finally {
       grace.end();
     }
-  }
-
-  /** Anything shorter is not sealed before it is its turn: more may come that shares its put. */
-  async #fullBatchAfter(batch: SealedBatch): Promise<SealedBatch | undefined> {
-    const seenEnd = await this.#journal.observe();
-    const position = positionAfter(batch);
-    return this.#source.hasFullBatch(position.first) ? this.#source.next(position, seenEnd) : undefined;
   }
 
   /** A service that was stopped cleanly should not leave its last second behind. */
@@ -96,11 +89,11 @@ export class Appending {
 
   /**
    * `next` gives the batch at the durable offset, `ahead` the one after a batch that is being put, where that may be
-   * made already. Ends when `next` gives none or the user stops it.
+   * made before its signal says that the put has ended. Ends when `next` gives none or the user stops it.
    */
   async #appendAll(
     next: () => Promise<SealedBatch | undefined>,
-    ahead: (batch: SealedBatch) => Promise<SealedBatch | undefined>,
+    ahead: (batch: SealedBatch, whilePutting: AbortSignal) => Promise<SealedBatch | undefined>,
     progressed: () => void,
     signal: AbortSignal,
   ): Promise<void> {
@@ -111,9 +104,10 @@ export class Appending {
         if (batch === undefined) {
           return;
         }
-        prepared = ahead(batch);
+        const putting = new AbortController();
+        prepared = ahead(batch, putting.signal);
         prepared.catch(() => undefined); // judged when its turn comes
-        const appended = await this.#append(batch, signal);
+        const appended = await this.#append(batch, signal).finally(() => putting.abort());
         progressed();
         this.#writer.throwIfOvertaken();
         if (appended.how === 'adopted') {

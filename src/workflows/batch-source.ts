@@ -51,11 +51,6 @@ export class BatchSource {
     this.#notBeforeMs = Math.max(this.#notBeforeMs, atMs);
   }
 
-  /** Is there enough beyond `first` that a batch need not wait for anything? */
-  hasFullBatch(first: Offset): boolean {
-    return this.#options.journal.seenEnd - first >= this.#targetBytes;
-  }
-
   /**
    * The next batch of what has been seen below `seenEnd`. Undefined: no whole record lies there. Another writer may
    * have stored more than that already.
@@ -75,6 +70,23 @@ export class BatchSource {
     const observed = journal.observedWithin(first, end, this.#notBeforeMs);
     const content = { archive, first, end, records, prev, epoch, observed };
     return sealBatch(content, journal.read(first, end), compression);
+  }
+
+  /**
+   * The next batch if it is full before `ended` is aborted. Anything shorter is not sealed before it is its turn: more
+   * may come that shares its put. It is looked at all the while, so that its age is known by then.
+   */
+  async nextFull(position: Position, ended: AbortSignal): Promise<SealedBatch | undefined> {
+    try {
+      const fullEnd = position.first + this.#targetBytes;
+      const seenEnd = await this.#options.journal.waitForGrowth(fullEnd - 1, undefined, ended);
+      return await this.next(position, seenEnd);
+    } catch (error) {
+      if (!ended.aborted || error !== ended.reason) {
+        throw error;
+      }
+      return undefined;
+    }
   }
 
   /** Waits until a batch is due, that is full or its oldest byte `intervalMs` old. Rejects when `stop` is aborted. */

@@ -64,6 +64,26 @@ describe('a follower', () => {
     await world.clock.runUntil(run.ended);
   });
 
+  it('lags by no more than the interval and one put, also in what comes during a put', async () => {
+    const world = worldWith('');
+    const store = world.store();
+    store.script.put = async (_, proceed) => {
+      await world.clock.sleep(3_000);
+      return proceed();
+    };
+    const run = world.start({ journal: JOURNAL, follow: true }, store);
+    await world.clock.advance(20_000);
+    world.fileSystem.append(JOURNAL, 'first\n');
+    await world.clock.advance(1_500);
+    world.fileSystem.append(JOURNAL, 'during its put\n');
+    await world.clock.advance(2_600);
+    expect(run.durable()).toBe(6);
+    await world.clock.advance(3_200);
+    expect(run.durable()).toBe(21);
+    run.stop();
+    await world.clock.runUntil(run.ended);
+  });
+
   it('does not wait for the interval when a batch is full', async () => {
     const world = worldWith('');
     const run = world.start({ journal: JOURNAL, follow: true, intervalMs: 60_000, batchBytes: 4 * KIB });
