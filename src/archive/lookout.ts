@@ -40,8 +40,8 @@ export class Lookout {
   readonly #clock: Clock;
   readonly #epoch: number;
   #successor: Claim | undefined;
-  /** When the last look was sent, monotonic. */
-  #lookedMs: number;
+  /** When the last look was sent. */
+  #looked: Moment;
   /** When the last stored put or full look was sent. */
   #anchor: Moment;
 
@@ -50,8 +50,8 @@ export class Lookout {
     this.#store = store;
     this.#clock = clock;
     this.#epoch = epoch;
-    this.#lookedMs = lookedMs;
     this.#anchor = this.#now();
+    this.#looked = { ...this.#anchor, monotonicMs: lookedMs };
   }
 
   throwIfOvertaken(): void {
@@ -69,7 +69,7 @@ export class Lookout {
     const wasAway = isLong(this.#anchor, this.#now());
     if (wasAway) {
       await this.#fullLook(durable, signal);
-    } else if (this.#clock.monotonicMs() - this.#lookedMs > LOOK_EVERY_MS) {
+    } else if (this.#clock.monotonicMs() - this.#looked.monotonicMs > LOOK_EVERY_MS) {
       await this.look(signal);
     }
     const anchor = this.#anchor;
@@ -102,7 +102,7 @@ export class Lookout {
 
   async #lookWhenDue(signal: AbortSignal): Promise<void> {
     try {
-      const dueMs = this.#lookedMs + LOOK_EVERY_MS - this.#clock.monotonicMs();
+      const dueMs = this.#looked.monotonicMs + LOOK_EVERY_MS - this.#clock.monotonicMs();
       await this.#clock.sleep(Math.max(0, dueMs), signal);
       await this.#ask(signal);
     } catch {
@@ -115,35 +115,41 @@ export class Lookout {
    * @throws RigError RIG_FENCED
    */
   async look(signal: AbortSignal): Promise<void> {
-    await this.#ask(signal);
-    this.throwIfOvertaken();
+    for (;;) {
+      const sent = this.#now();
+      await this.#ask(signal);
+      this.throwIfOvertaken();
+      if (!isLong(sent, this.#now())) {
+        return;
+      }
+    }
   }
 
+  /** Asks for the next writer alone, unless the last look is so old that its claim may have been pruned meanwhile. */
   async #ask(signal: AbortSignal): Promise<void> {
     // A look counts from when it was sent: its answer says nothing of what happened since.
-    const sentMs = this.#clock.monotonicMs();
-    const read = await readClaim(this.#store, this.#epoch + 1, { signal });
-    this.#lookedMs = sentMs;
-    this.#successor = read?.claim;
+    const sent = this.#now();
+    if (isLong(this.#looked, sent)) {
+      await this.#listWriters(signal);
+    } else {
+      this.#successor = (await readClaim(this.#store, this.#epoch + 1, { signal }))?.claim;
+    }
+    this.#looked = sent;
   }
 
   /** Lists what only a successor can have written. Repeated when it was itself slept through. */
   async #fullLook(durable: Offset, signal: AbortSignal): Promise<void> {
     for (;;) {
       const sent = this.#now();
-      for await (const { key } of this.#store.list(WRITER_PREFIX, {
-        after: writerKey(this.#epoch),
-        signal,
-      })) {
-        await this.#fencedByKey(key, signal);
-      }
+      await this.#listWriters(signal);
+      this.throwIfOvertaken();
       for await (const { key } of this.#store.list(SNAPSHOT_PREFIX, {
         after: snapshotKey(durable),
         signal,
       })) {
         throw new ArchiveMoved(`${key} appeared beyond the durable offset`);
       }
-      this.#lookedMs = sent.monotonicMs;
+      this.#looked = sent;
       this.#anchor = sent;
       if (!isLong(sent, this.#now())) {
         return;
@@ -151,11 +157,13 @@ export class Lookout {
     }
   }
 
-  async #fencedByKey(key: string, signal: AbortSignal): Promise<void> {
-    const meaning = meaningOf(key);
-    if (meaning.kind === 'writer') {
-      this.#successor = (await readClaim(this.#store, meaning.epoch, { signal }))?.claim;
-      this.throwIfOvertaken();
+  async #listWriters(signal: AbortSignal): Promise<void> {
+    const options = { after: writerKey(this.#epoch), signal };
+    for await (const { key } of this.#store.list(WRITER_PREFIX, options)) {
+      const meaning = meaningOf(key);
+      if (meaning.kind === 'writer' && this.#successor === undefined) {
+        this.#successor = (await readClaim(this.#store, meaning.epoch, { signal }))?.claim;
+      }
     }
   }
 

@@ -4,6 +4,7 @@ import { RigError } from '../../src/kernel/errors.ts';
 import { KIB } from '../../src/kernel/size.ts';
 import { bodyOf } from '../../src/store/body.ts';
 import { type PushRun, PushWorld } from '../support/push-world.ts';
+import { DIRECTORY, SNAPSHOTS } from '../support/snapshot-world.ts';
 
 const JOURNAL = '/app.journal';
 const COPY = '/copy.journal';
@@ -309,6 +310,19 @@ describe('a writer that was away', () => {
     await world.clock.advance(5_000);
     await expect(run.ended).rejects.toMatchObject({ code: 'RIG_FENCED', details: { pid: 99 } });
     expect((await world.archived()).toString()).toBe('one\n');
+  });
+
+  it('looks for any later writer before a snapshot, since a prune may have taken the claim of the next', async () => {
+    const world = worldWith('one\n');
+    await world.fileSystem.makeDirectory(DIRECTORY, 0o700);
+    const run = world.start({ journal: JOURNAL, follow: true, snapshots: SNAPSHOTS });
+    await world.clock.advance(15_000);
+    await claimBy(world, 3);
+    world.clock.jumpWall(3 * 86_400_000);
+    world.fileSystem.append(`${DIRECTORY}/4`, 'state');
+    await world.clock.advance(60_000);
+    await expect(run.ended).rejects.toMatchObject({ code: 'RIG_FENCED', details: { pid: 99 } });
+    expect(await world.keys()).not.toContainEqual(expect.stringMatching(/^SNAPSHOT/));
   });
 
   it('looks beside a put that takes long, and obeys once the put is answered', async () => {
