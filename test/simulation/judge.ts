@@ -52,7 +52,7 @@ export function judgeSnapshotPut({ process, calls }: PushRun, { key }: StoreCall
   const before = calls.indexOf(puts.at(-2) ?? puts[0] ?? (calls[0] as StoreCall));
   const looks = calls
     .slice(before)
-    .some(({ name, key: asked }) => name === 'get' && asked.startsWith('WRITER/'));
+    .some(({ name, key: asked }) => name !== 'put' && asked.startsWith('WRITER/'));
   if (!looks) {
     process.universe.violate(`${process.name} puts ${key} without a look`);
   }
