@@ -1,12 +1,11 @@
 import type { Hash } from 'node:crypto';
-import { isRigError } from '../kernel/errors.ts';
 import { release } from '../kernel/memory.ts';
 import { showOffset } from '../kernel/offset.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { type BatchHeader, decodeHeader } from './batch-header.ts';
 import { ByteReader } from './byte-reader.ts';
 import { CODECS, type Codec } from './codec.ts';
-import { damaged } from './damage.ts';
+import { damaged, undefinedWhenGone } from './damage.ts';
 import { HEAD_BYTES, openEnvelope } from './envelope.ts';
 import { checkStored, decompressFrame, storedBytesOf } from './frame.ts';
 import { meaningOf } from './layout.ts';
@@ -84,13 +83,6 @@ export async function readStored(
     return undefinedWhenGone(error);
   } finally {
     await reader.close();
-  }
-}
-
-/** Removed while it was read is as if it had been removed before. */
-function undefinedWhenGone(error: unknown): undefined {
-  if (!isRigError(error, 'RIG_OBJECT_NOT_FOUND')) {
-    throw error;
   }
 }
 

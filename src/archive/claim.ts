@@ -3,7 +3,7 @@ import { isOffset, type Offset } from '../kernel/offset.ts';
 import { KIB } from '../kernel/size.ts';
 import { bodyOf, readWhole } from '../store/body.ts';
 import type { CallOptions, PutBody, Store } from '../store/contract.ts';
-import { damaged } from './damage.ts';
+import { damaged, undefinedWhenGone } from './damage.ts';
 import { type Descriptor, toDescriptor } from './descriptor.ts';
 import { isJsonObject, parseJsonObject } from './json.ts';
 import { writerKey } from './layout.ts';
@@ -38,7 +38,7 @@ export interface ReadClaim {
 }
 
 /**
- * Reads the claim of an epoch. May be repeated. Undefined: nobody claimed it.
+ * Reads the claim of an epoch. May be repeated. Undefined: nobody claimed it, or a prune took it.
  * @throws RigError RIG_CHECKSUM_MISMATCH when it is not a claim of this epoch.
  */
 export async function readClaim(
@@ -51,7 +51,11 @@ export async function readClaim(
   if (object === undefined) {
     return undefined;
   }
-  const value = parseJsonObject(key, await readWhole(key, object, CLAIM_LIMIT_BYTES));
+  const json = await readWhole(key, object, CLAIM_LIMIT_BYTES).catch(undefinedWhenGone);
+  if (json === undefined) {
+    return undefined;
+  }
+  const value = parseJsonObject(key, json);
   const { owner, mode, host, pid, startedAt, durable, chain, descriptor } = value;
   if (
     value['epoch'] !== epoch ||

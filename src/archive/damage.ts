@@ -61,3 +61,10 @@ export async function unlessDamaged<Result>(read: Promise<Result>): Promise<Resu
     return undefined;
   }
 }
+
+/** For a `catch`: removed while it was read is as if it had been removed before. Any other error is thrown on. */
+export function undefinedWhenGone(error: unknown): undefined {
+  if (!isRigError(error, 'RIG_OBJECT_NOT_FOUND')) {
+    throw error;
+  }
+}

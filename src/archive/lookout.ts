@@ -157,14 +157,20 @@ export class Lookout {
     }
   }
 
+  /** Lists again when what it found was pruned before it could be read: there is a later one then. */
   async #listWriters(signal: AbortSignal): Promise<void> {
     const options = { after: writerKey(this.#epoch), signal };
-    for await (const { key } of this.#store.list(WRITER_PREFIX, options)) {
-      const meaning = meaningOf(key);
-      if (meaning.kind === 'writer' && this.#successor === undefined) {
-        this.#successor = (await readClaim(this.#store, meaning.epoch, { signal }))?.claim;
+    let isThere: boolean;
+    do {
+      isThere = false;
+      for await (const { key } of this.#store.list(WRITER_PREFIX, options)) {
+        const meaning = meaningOf(key);
+        if (meaning.kind === 'writer') {
+          isThere = true;
+          this.#successor ??= (await readClaim(this.#store, meaning.epoch, { signal }))?.claim;
+        }
       }
-    }
+    } while (isThere && this.#successor === undefined);
   }
 
   #now(): Moment {
