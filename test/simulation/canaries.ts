@@ -55,7 +55,7 @@ export const CANARIES: readonly Canary[] = [
     module: 'archive/compare.ts',
     original: 'await compare(healthy, last);',
     planted: '',
-    caughtBy: /reports \d+ durable|mixes histories|is not what the archive holds/,
+    caughtBy: /reports \d+ durable|mixes histories|is not what the archive holds|without cause: RIG_LOCAL_BEHIND/,
   },
   {
     name: 'goes on after a newer writer has stored a batch',
@@ -90,6 +90,13 @@ export const CANARIES: readonly Canary[] = [
     module: 'archive/lookout.ts',
     original: '>= AWAY_MS;',
     planted: '>= 1_000 * AWAY_MS;',
+    caughtBy: /reports \d+ durable|landed on an archive/,
+  },
+  {
+    name: 'takes no full look after a put that it slept through',
+    module: 'archive/lookout.ts',
+    original: 'if (wasAway || isLong(anchor, { ...this.#now(), storeTimeMs })) {',
+    planted: 'if (wasAway) {',
     caughtBy: /reports \d+ durable|landed on an archive/,
   },
   {
@@ -128,5 +135,19 @@ export const CANARIES: readonly Canary[] = [
     original: '{ offset: header.first, chain: header.prev };',
     planted: '{ offset: at, chain: header.chain };',
     caughtBy: /says that its cut is/,
+  },
+  {
+    name: 'leaves behind what it could not restore',
+    module: 'workflows/restore-target.ts',
+    original: 'await targets.discard();\n      throw error;',
+    planted: 'throw error;',
+    caughtBy: /failed, and it leaves/,
+  },
+  {
+    name: 'names what it restores before it is complete',
+    module: 'workflows/target.ts',
+    original: 'await this.#handle.sync();\n      await this.#checkLength();',
+    planted: 'await this.#checkLength();',
+    caughtBy: /had restored something, and it is gone|killed, and there are/,
   },
 ];

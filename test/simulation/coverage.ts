@@ -7,6 +7,8 @@ export type Counts = ReadonlyMap<string, number>;
 
 /** Branches of the protocol that any two thousand seeds take; one that is missing means that the dice need a hand. */
 export const MUST_BE_REACHED: readonly string[] = [
+  'a record torn by a full disk is continued',
+  'a removed batch was put again',
   "append: adopted another one's",
   'append: adopted its own',
   'append: stored',
@@ -15,6 +17,10 @@ export const MUST_BE_REACHED: readonly string[] = [
   'claim: taken by another',
   'descriptor: by its read back',
   'descriptor: stored',
+  'disk full: createNew',
+  'disk full: rename',
+  'disk full: sync',
+  'disk full: write',
   'ended: RIG_DIVERGED',
   'ended: RIG_FENCED',
   'ended: RIG_LOCAL_BEHIND',
@@ -25,6 +31,7 @@ export const MUST_BE_REACHED: readonly string[] = [
   'fenced: by a batch',
   'fenced: by a full look',
   'fenced: by a look',
+  'finale: LATEST is repaired',
   'finale: a new writer goes on',
   'finale: a restored journal goes on',
   'finale: the survivor goes on',
@@ -44,17 +51,24 @@ export const MUST_BE_REACHED: readonly string[] = [
   'prune: removed from WRITER',
   'LATEST repaired',
   'fenced: before a snapshot',
+  'read warns: base-damaged',
   'resolve: absent',
   'resolve: found after RIG_OBJECT_EXISTS',
   'resolve: found after RIG_STORE_UNAVAILABLE',
-  'restore: a state',
+  'restore to files: the journal',
+  'restore to files: the state',
+  'restore: the disk is full',
   'restore: the journal, with a base',
+  'restore: tried again with space on the disk',
   'snapshot of the journal: stored as an increment',
   'snapshot of the journal: stored full',
   'snapshot of the state: stored as an increment',
   'snapshot of the state: stored full',
   'snapshot: absent after RIG_STORE_UNAVAILABLE',
   'snapshot: found after RIG_STORE_UNAVAILABLE',
+  'woke in a put: alone',
+  'woke in a put: overtaken',
+  'woke in a put: overtaken and pruned',
 ];
 
 /** Tells from the requests of a run which branches of the writer's protocol it took. */

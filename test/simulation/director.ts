@@ -5,6 +5,7 @@ import { Pruner } from './pruner.ts';
 import { drawSettings, Pusher, type PusherSettings } from './pusher.ts';
 import { anyPoint, Reader } from './reader.ts';
 import { Scene } from './scene.ts';
+import { Sleepers } from './sleepers.ts';
 import type { Universe } from './universe.ts';
 import type { Weather } from './weather.ts';
 
@@ -21,9 +22,10 @@ export class Director {
   readonly scene: Scene;
   readonly pushers: Pusher[] = [];
   readonly #pruners: Pruner[] = [];
+  readonly #readers: Reader[] = [];
+  readonly #sleepers: Sleepers;
   readonly #universe: Universe;
   readonly #dice: Dice;
-  #readers = 0;
   #pids = 0;
   #hosts = 2;
   #quiet = false;
@@ -32,6 +34,7 @@ export class Director {
     this.#universe = universe;
     this.#dice = universe.fork();
     this.scene = new Scene(universe);
+    this.#sleepers = new Sleepers(this, this.#dice);
   }
 
   get running(): Pusher[] {
@@ -39,7 +42,7 @@ export class Director {
   }
 
   get reading(): number {
-    return this.#readers + this.#pruners.filter(({ process }) => process.isAlive).length;
+    return [...this.#readers, ...this.#pruners].filter(({ process }) => process.isAlive).length;
   }
 
   /** Some machines, and a row of events with pauses between them. */
@@ -67,10 +70,12 @@ export class Director {
     this.scene.forecast.weather = 'clear';
     for (const machine of this.scene.machines) {
       machine.thaw();
+      machine.freeDisk();
     }
-    for (const { process } of [...this.pushers, ...this.#pruners]) {
+    for (const { process } of this.#commands) {
       process.dieWithin(undefined);
     }
+    await Promise.all(this.scene.machines.map((machine) => this.#judgeReaders(machine)));
     // A one-shot that has snapshots to put, and a follower on another host, overtake each other again and again: the
     // one waits longer for its predecessor to notice than that one waits before it starts again.
     for (const pusher of this.running.filter(({ follow }) => !follow && this.scene.hasSnapshots)) {
@@ -78,6 +83,10 @@ export class Director {
     }
     this.#universe.leap(25 * HOUR_MS);
     await this.until('all puts have arrived', 60_000, () => this.scene.place.inFlight === 0);
+  }
+
+  get #commands(): readonly (Pusher | Pruner | Reader)[] {
+    return [...this.pushers, ...this.#pruners, ...this.#readers];
   }
 
   /** Waits for something that must come within `limitMs`. */
@@ -100,11 +109,11 @@ export class Director {
     return pusher;
   }
 
-  async read(machine: Machine, work: (reader: Reader) => Promise<void>): Promise<void> {
+  read(machine: Machine, work: (reader: Reader) => Promise<void>): Promise<void> {
     this.#pids += 1;
-    this.#readers += 1;
-    await work(new Reader(this.scene, machine, 'reader', this.#pids));
-    this.#readers -= 1;
+    const reader = new Reader(this.scene, machine, 'reader', this.#pids);
+    this.#readers.push(reader);
+    return work(reader);
   }
 
   /** A machine with a journal of its own, and perhaps others with copies of it: whole, or stale. */
@@ -128,7 +137,7 @@ export class Director {
     while (!this.#quiet && this.scene.machines.includes(machine)) {
       await this.#universe.scheduler.pause(dice.between(0, 2 * everyMs));
       if (!machine.isFrozen && !this.#quiet) {
-        await this.#write(machine, dice.scaled(1, 2_000), dice.chance(0.3));
+        await this.write(machine, dice.scaled(1, 2_000), dice.chance(0.3));
         await this.#maybeSnapshot(machine, dice);
       }
     }
@@ -141,7 +150,7 @@ export class Director {
       case 'start':
         return this.#startOneMore(this.#machineToPush());
       case 'write':
-        return this.#write(machine, dice.scaled(10, 8_000), dice.chance(0.2));
+        return this.write(machine, dice.scaled(10, 8_000), dice.chance(0.2));
       case 'weather':
         return this.#changeWeather();
       case 'kill':
@@ -159,28 +168,30 @@ export class Director {
       case 'stop':
         return this.#anyPusher()?.stop();
       case 'copy':
-        await this.#copy(
+        await this.copy(
           machine,
           dice.chance(0.5) ? machine.journalBytes : dice.whole(0, machine.journalBytes),
         );
         return;
       case 'rivals':
-        return this.#startRivals(machine, await this.#copy(machine, machine.journalBytes));
+        return this.#startRivals(machine, await this.copy(machine, machine.journalBytes));
       case 'loss':
         return this.#lose(machine);
       case 'restore':
-        return void this.read(machine, (reader) =>
-          this.scene.hasSnapshots && dice.chance(0.5)
-            ? reader.restoreState(anyPoint(this.scene, dice))
-            : reader.restore(anyPoint(this.scene, dice)),
-        );
+        return this.#restore(machine);
+      case 'fullDisk':
+        machine.fillDisk(0);
+        this.#universe.scheduler.after(dice.scaled(500, 30_000), () => machine.freeDisk());
+        return;
       case 'prune':
-        this.#prune(machine);
+        this.prune(machine);
         return;
       case 'days':
         return this.#universe.leap(dice.between(20, 60) * HOUR_MS);
       case 'zombie':
-        return this.#sleepThroughAPrune();
+        return this.#sleepers.throughAPrune();
+      case 'sleepInAPut':
+        return this.#sleepers.inAPut();
       case 'loseLatest':
         return this.scene.place.store.delete(['LATEST']);
       case 'verify':
@@ -188,7 +199,7 @@ export class Director {
     }
   }
 
-  async #write(machine: Machine, bytes: number, leaveTorn: boolean): Promise<void> {
+  async write(machine: Machine, bytes: number, leaveTorn: boolean): Promise<void> {
     if (machine.journalBytes < JOURNAL_LIMIT_BYTES) {
       await this.scene.write(machine, bytes, leaveTorn);
     }
@@ -200,6 +211,25 @@ export class Director {
       const end = machine.journalBytes;
       await this.scene.takeSnapshot(machine, dice.chance(0.6) ? end : dice.whole(0, end));
     }
+  }
+
+  /** To a stream or to files, on a disk that may become full; perhaps it is killed. */
+  #restore(machine: Machine): void {
+    const dice = this.#dice;
+    const at = anyPoint(this.scene, dice);
+    if (dice.chance(0.4)) {
+      void this.read(machine, (reader) => reader.restore(at));
+      return;
+    }
+    const what = this.scene.hasSnapshots && dice.chance(0.6) ? 'state' : 'journal';
+    const isThere = dice.chance(0.4);
+    if (dice.chance(0.5)) {
+      machine.fillDisk(dice.whole(0, 14));
+    }
+    void this.read(machine, (reader) => {
+      reader.process.dieWithin(dice.chance(0.2) ? Math.floor(dice.scaled(1, 100)) : undefined);
+      return reader.restoreToFiles(what, at, isThere);
+    });
   }
 
   #changeWeather(): void {
@@ -232,10 +262,19 @@ export class Director {
   async #losePower(machine: Machine): Promise<void> {
     this.#killAllOn(machine);
     await this.scene.losePower(machine);
+    await this.#judgeReaders(machine);
+  }
+
+  async #judgeReaders(machine: Machine): Promise<void> {
+    for (const reader of this.#readers.filter(({ process }) => process.machine === machine)) {
+      if (!reader.process.isAlive) {
+        await reader.judgeWhatIsLeft();
+      }
+    }
   }
 
   #killAllOn(machine: Machine): void {
-    for (const { process } of [...this.pushers, ...this.#pruners]) {
+    for (const { process } of this.#commands) {
       if (process.machine === machine) {
         process.kill();
       }
@@ -288,7 +327,7 @@ export class Director {
   }
 
   /** Perhaps it is killed, or its machine stands still for days in the middle of it. */
-  #prune(machine: Machine): Pruner | undefined {
+  prune(machine: Machine): Pruner | undefined {
     const dice = this.#dice;
     if (machine.isFrozen || this.#pruners.some(({ process }) => process.isAlive && dice.chance(0.7))) {
       return undefined;
@@ -313,47 +352,8 @@ export class Director {
     }
   }
 
-  /**
-   * A writer falls asleep over its work. Another one takes its place and goes its own way, puts snapshots, and a day
-   * after them what they supersede is removed: also what the sleeper wanted to put next. Then it wakes.
-   */
-  async #sleepThroughAPrune(): Promise<void> {
-    const dice = this.#dice;
-    const { scheduler } = this.#universe;
-    const sleeper = this.running.find(
-      ({ follow, durable, process: { machine } }) => follow && durable !== undefined && !machine.isFrozen,
-    );
-    if (sleeper === undefined) {
-      return;
-    }
-    const { machine } = sleeper.process;
-    const archived = this.scene.place.oracle.commonEnd(machine.history, machine.journalBytes);
-    const heir = await this.#copy(machine, archived);
-    if (heir === undefined) {
-      return;
-    }
-    heir.isReplica = false;
-    await this.#write(machine, dice.scaled(1, 500), false);
-    await this.scene.takeSnapshot(machine, machine.journalBytes);
-    await scheduler.pause(dice.scaled(1, 2_000));
-    machine.freeze(dice.pick(['sleep', 'sleep', 'stop']));
-    this.scene.forecast.weather = 'clear';
-    this.start(heir, { follow: true, pushesSnapshots: true, fileFailureRate: 0 });
-    for (let days = 0; days < 3; days += 1) {
-      await this.#write(heir, dice.scaled(100, 2_000), false);
-      await scheduler.pause(dice.between(8_000, 20_000));
-      await this.scene.takeSnapshot(heir, heir.journalBytes);
-      await scheduler.pause(3_000);
-      this.#universe.leap(dice.between(25, 50) * HOUR_MS);
-    }
-    this.#prune(heir);
-    await scheduler.pause(dice.between(1_000, 10_000));
-    machine.thaw();
-    await scheduler.pause(1_000);
-  }
-
   /** Another machine with this one's journal: as it is, or as it was; a replica of it, or going its own way. */
-  async #copy({ host, history }: Machine, journalBytes: number): Promise<Machine | undefined> {
+  async copy({ host, history }: Machine, journalBytes: number): Promise<Machine | undefined> {
     const dice = this.#dice;
     if (this.scene.machines.length >= MACHINES_LIMIT) {
       return undefined;
@@ -374,8 +374,8 @@ export class Director {
       return;
     }
     rival.isReplica = false;
-    await this.#write(machine, dice.scaled(1, 500), false);
-    await this.#write(rival, dice.scaled(1, 500), false);
+    await this.write(machine, dice.scaled(1, 500), false);
+    await this.write(rival, dice.scaled(1, 500), false);
     this.start(machine, { follow: dice.chance(0.3) });
     await this.#universe.scheduler.pause(dice.between(50, 350));
     this.start(rival);

@@ -15,12 +15,14 @@ const EVENTS = {
   copy: 3,
   rivals: 3,
   loss: 1,
-  restore: 2,
+  restore: 3,
+  fullDisk: 1,
+  sleepInAPut: 1,
   verify: 1,
 } as const;
 
 /** In a world with snapshots, these too. */
-const SNAPSHOT_EVENTS = { ...EVENTS, prune: 4, days: 3, zombie: 2, loseLatest: 1 } as const;
+const SNAPSHOT_EVENTS = { ...EVENTS, sleepInAPut: 2, prune: 4, days: 3, zombie: 2, loseLatest: 1 } as const;
 
 /** What happens next. */
 export function drawEvent(dice: Dice, hasSnapshots: boolean): keyof typeof SNAPSHOT_EVENTS {

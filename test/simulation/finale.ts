@@ -1,7 +1,10 @@
+import { bodyOf } from '../../src/store/body.ts';
 import type { Director } from './director.ts';
+import { CALLS_PER_BATCH_LIMIT, CALLS_PER_SNAPSHOT_LIMIT, START_CALLS_LIMIT } from './judge.ts';
 import type { Machine } from './machine.ts';
 import type { Pusher } from './pusher.ts';
 import type { Reader } from './reader.ts';
+import { snapshotKey } from './snapshot-oracle.ts';
 import type { Universe } from './universe.ts';
 
 /**
@@ -15,15 +18,6 @@ const IDLE_MS = 15_000;
 const QUIET_MS = 20_000;
 /** Longer than until a snapshot that could not be read is tried again. */
 const TRIED_AGAIN_MS = 65_000;
-/**
- * Requests of a healthy writer: to start (with a comparison by halving), and for each batch a put and rarely a
- * look.
- */
-const START_CALLS_LIMIT = 60;
-const CALLS_PER_BATCH_LIMIT = 3;
-/** Its cut, its base with all that that builds on, the put, and `LATEST`. */
-const CALLS_PER_SNAPSHOT_LIMIT = 45;
-
 /** After the trouble: what must be true, and must come about. */
 export class Finale {
   readonly #director: Director;
@@ -46,9 +40,13 @@ export class Finale {
     await this.#read(heir, (reader) => reader.restore({ kind: 'offset', offset }));
     if (scene.hasSnapshots) {
       await this.#snapshotsRestore(heir);
+      await this.#latestIsRepaired(heir);
     }
     await this.#read(heir, (reader) => reader.verify(dice.chance(0.2) ? 'replay' : 'data'));
     await this.#nothingToDo(heir);
+    if (scene.hasSnapshots) {
+      await this.#fallsBack(heir);
+    }
     if (this.#director.running.length > 0 || scene.place.inFlight > 0) {
       this.#universe.violate('something still runs at the end');
     }
@@ -169,17 +167,64 @@ export class Finale {
   async #snapshotsRestore(heir: Pusher): Promise<void> {
     const { dice } = this.#universe;
     const { place } = this.#director.scene;
-    await place.store.delete(dice.chance(0.3) ? ['LATEST'] : []);
     const [state, image] = [place.retention.usable('state').at(-1), place.retention.usable('journal').at(-1)];
+    const newest = place.keys.filter((key) => key.startsWith('SNAPSHOT/')).at(-1);
+    if (newest !== undefined && ![state, image].some((one) => one && snapshotKey(one.at) === newest)) {
+      this.#universe.violate(`${newest} is the newest, and cannot be restored`);
+    }
+    await this.#setLatest(dice.pick(['as it is', 'gone', 'other']));
     const anywhere = dice.whole(0, place.oracle.end);
     for (const offset of [state?.at, place.oracle.end, anywhere]) {
       if (offset !== undefined) {
-        await this.#read(heir, (reader) => reader.restoreState({ kind: 'offset', offset }));
+        await this.#read(heir, (reader) => reader.restoreToFiles('state', { kind: 'offset', offset }, false));
       }
     }
     if (image !== undefined) {
       await this.#read(heir, (reader) => reader.restore({ kind: 'offset', offset: image.at }));
     }
+  }
+
+  /** A damaged snapshot is done without, where an older one leads to the same point. */
+  async #fallsBack(heir: Pusher): Promise<void> {
+    const { place } = this.#director.scene;
+    const key = snapshotKey(place.retention.usable('state').at(-1)?.at ?? 0);
+    const bytes = place.bytesOf(key);
+    await place.store.delete([key]);
+    const offset = place.oracle.end;
+    const isRestorable = place.retention.canRestore('state', offset);
+    if (bytes !== undefined && isRestorable) {
+      const damaged = bytes.fill(0x5a, this.#universe.dice.whole(0, bytes.length - 1));
+      await place.store.put(key, bodyOf(damaged), { if: 'absent' });
+      await this.#read(heir, (reader) => reader.restoreToFiles('state', { kind: 'offset', offset }, false));
+    }
+  }
+
+  async #setLatest(how: 'as it is' | 'gone' | 'other'): Promise<void> {
+    const { store, oracle } = this.#director.scene.place;
+    if (how === 'gone') {
+      await store.delete(['LATEST']);
+    } else if (how === 'other') {
+      await store.put('LATEST', bodyOf((oracle.end + 1).toString(16)), { if: 'any' });
+    }
+  }
+
+  /** Whoever writes next, if only a batch, makes `LATEST` name the newest snapshot. */
+  async #latestIsRepaired({ process: { machine } }: Pusher): Promise<void> {
+    const { scene } = this.#director;
+    await scene.write(machine, 20);
+    const once = this.#director.start(machine, {
+      follow: false,
+      fileFailureRate: 0,
+      pushesSnapshots: false,
+      journalSnapshot: false,
+    });
+    await this.#director.until(`${once.process.name} has ended`, CATCH_UP_LIMIT_MS, () => !once.isRunning);
+    const newest = scene.place.keys.filter((key) => key.startsWith('SNAPSHOT/')).at(-1);
+    const latest = scene.place.latest;
+    if (once.result === undefined || (newest !== undefined && latest !== newest)) {
+      this.#universe.violate(`${once.process.name} leaves LATEST naming ${latest} beside ${newest}`);
+    }
+    this.#universe.count('finale: LATEST is repaired');
   }
 
   /** A one-shot push with nothing to push writes nothing. */

@@ -1,10 +1,19 @@
 import { isRigError, type RigError } from '../../src/kernel/errors.ts';
 import type { WarningReport } from '../../src/kernel/report.ts';
 import type { PushResult } from '../../src/workflows/push.ts';
+import { SNAPSHOTS, snapshotNames } from './machine.ts';
 import type { Process } from './process.ts';
 import type { StoreCall } from './process-store.ts';
 import type { Scene } from './scene.ts';
 import { snapshotKey } from './snapshot-oracle.ts';
+
+/**
+ * Requests of a writer: to start (with a comparison by halving), and for each batch a put and rarely a look.
+ */
+export const START_CALLS_LIMIT = 60;
+export const CALLS_PER_BATCH_LIMIT = 3;
+/** Its cut, its base with all that that builds on, the put, and `LATEST`. */
+export const CALLS_PER_SNAPSHOT_LIMIT = 45;
 
 /** The oldest look that a writer may still rely on when it puts. */
 const LOOK_EVERY_MS = 10_000;
@@ -69,7 +78,7 @@ export function isWarningJustified(scene: Scene, run: PushRun, { code, details }
     case 'snapshot-outdated':
       return hasNewerState(scene, details) || scene.place.removed.size > 0;
     case 'snapshot-unreadable':
-      return fileFaults > 0 || scene.place.removed.size > 0;
+      return fileFaults > 0 || scene.place.removed.size > 0 || isRemovedHere(run, details);
     case 'snapshot-damaged':
       return corruptions > 0;
     case 'snapshots-unreadable':
@@ -88,6 +97,12 @@ export function isWarningJustified(scene: Scene, run: PushRun, { code, details }
 function hasNewerState(scene: Scene, details: WarningReport['details']): boolean {
   const landed = [...scene.place.snapshots.landed.values()];
   return landed.some(({ of, at }) => of === 'state' && at > Number(details?.['at']));
+}
+
+/** Another push on its machine has, to whom it was archived. */
+function isRemovedHere({ process: { machine } }: PushRun, details: WarningReport['details']): boolean {
+  const at = Number(details?.['at']);
+  return snapshotNames(at).some((name) => machine.removed.has(`${SNAPSHOTS}/${name}`));
 }
 
 /** Of two puts of one writer under way the second could land without the first. */
@@ -195,22 +210,43 @@ function howFenced(calls: readonly StoreCall[]): string {
   return before.key.includes('after WRITER/') ? 'by a full look' : 'at the start';
 }
 
-/** The archive really has other or more bytes, and the error says exactly from where on. */
-function isElsewhere(scene: Scene, run: PushRun, { code, details }: RigError): boolean {
-  const { machine } = run.process;
-  const { oracle } = scene.place;
+/**
+ * The archive really has other or more bytes, and the error says exactly from where on. What lies below the newest
+ * snapshot's cut need not be compared, so that they may differ there too: then from one of those cuts on.
+ */
+function isElsewhere(scene: Scene, { process }: PushRun, { code, details }: RigError): boolean {
+  const { content, end, cuts } = scene.place.oracle;
+  const { history, journalBytes } = process.machine;
   const { commonEnd, localEnd } = details;
   if (typeof commonEnd !== 'number' || typeof localEnd !== 'number') {
     return false;
   }
-  const actual = oracle.commonEnd(machine.history, localEnd);
-  if (scene.hasSnapshots) {
-    // Only what lies above the newest snapshot's cut is compared at first: they may differ below it already.
-    return (
-      actual <= commonEnd && (actual < Math.min(oracle.end, machine.journalBytes) || oracle.end > localEnd)
-    );
+  const newest = Math.max(0, ...[...scene.place.snapshots.landed.values()].map(({ cut }) => cut));
+  const isSame = (from: number) =>
+    content.bytes(from, commonEnd).equals(history.bytes(from, commonEnd)) && from <= commonEnd;
+  const isComparedSame = isSame(0) || cuts.some((cut) => cut <= newest && isSame(cut));
+  if (code === 'RIG_LOCAL_BEHIND') {
+    return commonEnd === localEnd && end > localEnd && (isComparedSame || localEnd < newest);
   }
-  return code === 'RIG_DIVERGED'
-    ? commonEnd === actual && commonEnd < Math.min(oracle.end, machine.journalBytes)
-    : commonEnd === localEnd && actual === localEnd && oracle.end > localEnd;
+  const [archived, local] = [content, history].map((one) => one.bytes(commonEnd, commonEnd + 1));
+  return isComparedSame && commonEnd < Math.min(end, journalBytes) && archived?.[0] !== local?.[0];
+}
+
+/**
+ * To start takes some requests, and so do a batch, a snapshot and a failure; nothing else does, however long it runs.
+ */
+export function judgeRequests({ universe, place }: Scene, { process, calls }: PushRun): void {
+  const count = (isCounted: (call: StoreCall) => boolean) => calls.filter(isCounted).length;
+  const isPut = (prefix: string) => (call: StoreCall) => call.name === 'put' && call.key.startsWith(prefix);
+  const requests = count(({ name }) => name !== 'page');
+  const starts = 1 + count(({ key }) => key === 'ARCHIVE.json');
+  const failures = count(({ answer }) => !/^(ok|absent)$/.test(answer?.what ?? ''));
+  const snapshots = process.machine.snapshotsAt.size + count(isPut('SNAPSHOT/'));
+  const limit =
+    starts * START_CALLS_LIMIT +
+    (count(isPut('LOG/')) + failures) * CALLS_PER_BATCH_LIMIT +
+    snapshots * (CALLS_PER_SNAPSHOT_LIMIT + place.snapshots.landed.size);
+  if (requests > limit) {
+    universe.violate(`${process.name} made ${requests} requests, and ${limit} are more than enough`);
+  }
 }

@@ -9,6 +9,11 @@ export const JOURNAL = '/journal';
 /** Where its application puts snapshots of its state. */
 export const SNAPSHOTS = '/snapshots';
 
+/** What it may call one. */
+export function snapshotNames(at: number): readonly string[] {
+  return [`${at}`, `0x${at.toString(16)}`];
+}
+
 /** A wait of something that runs on a machine. */
 interface Wait {
   readonly fire: () => void;
@@ -30,14 +35,19 @@ export class Machine {
   sentEnd = 0;
   /** At which offsets its application has taken snapshots. */
   readonly snapshotsAt = new Set<number>();
+  /** What its processes have removed. */
+  readonly removed = new Set<string>();
   /** Does the application sync what it writes? */
   syncs = true;
   /** Does its application repeat what another one writes, rather than write its own? */
   isReplica = false;
+  /** What its application was writing when the disk was full: it goes on with it as soon as there is space. */
+  unwritten: Uint8Array = new Uint8Array();
   readonly #universe: Universe;
   readonly #waits = new Set<Wait>();
   #wallOffsetMs = 0;
   #stoodStillMs = 0;
+  #spaceLeft = Number.POSITIVE_INFINITY;
   #frozen: { readonly kind: 'sleep' | 'stop'; readonly sinceMs: number } | undefined;
 
   constructor(universe: Universe, host: string, history: History) {
@@ -95,6 +105,27 @@ export class Machine {
       const dueMs = wait.timer.dueMs + (kind === 'sleep' && wait.timer.dueMs >= sinceMs ? frozenMs : 0);
       wait.timer = scheduler.after(dueMs - scheduler.nowMs, wait.fire);
     }
+  }
+
+  /** Its disk has space for so many more calls that need some, of whatever process, and is full then. */
+  fillDisk(afterCalls: number): void {
+    this.#universe.note(`${this.host}: disk full after ${afterCalls} more calls`);
+    this.#spaceLeft = afterCalls;
+  }
+
+  /** Somebody makes space. */
+  freeDisk(): void {
+    this.#spaceLeft = Number.POSITIVE_INFINITY;
+  }
+
+  get isDiskFull(): boolean {
+    return this.#spaceLeft <= 0;
+  }
+
+  /** A call that needs some space: is there any? */
+  takeSpace(): boolean {
+    this.#spaceLeft -= 1;
+    return this.#spaceLeft >= 0;
   }
 
   /** How far its wall clock is ahead. */

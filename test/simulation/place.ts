@@ -59,6 +59,23 @@ export class Place {
     universe.onLeap(() => this.#hurry());
   }
 
+  /** Of what is stored, ascending. */
+  get keys(): readonly string[] {
+    return [...this.#namespace.objects.keys()].sort();
+  }
+
+  /** A copy of what is stored there. */
+  bytesOf(key: string): Buffer | undefined {
+    const object = this.#namespace.objects.get(key);
+    return object && Buffer.from(object.bytes);
+  }
+
+  /** The key of the snapshot that `LATEST` names. */
+  get latest(): string | undefined {
+    const object = this.#namespace.objects.get('LATEST');
+    return object && snapshotKey(Number.parseInt(Buffer.from(object.bytes).toString(), 16));
+  }
+
   has(key: string): boolean {
     return this.#namespace.objects.has(key);
   }

@@ -8,8 +8,8 @@ const LOST_HINT_RATE = 0.2;
 const SHORT_READ_RATE = 0.1;
 
 /**
- * What of a machine's file system a push uses, as one of its processes sees it; reading the disk may fail when
- * told so.
+ * A machine's file system as one of its processes sees it. Reading the disk may fail when told so; what needs space
+ * fails when the disk is full, a write perhaps after a part of it.
  */
 export function filesOf(process: Process, failureRate: number): FileSystem {
   const { dice, machine } = process;
@@ -26,6 +26,19 @@ export function filesOf(process: Process, failureRate: number): FileSystem {
       throw systemError('EIO', name, path);
     }
   };
+  const needSpace = (name: string, path: string) => {
+    if (!machine.takeSpace()) {
+      process.fullDisks += 1;
+      process.note(`${name} ${path}: the disk is full`);
+      process.universe.count(`disk full: ${name}`);
+      throw systemError('ENOSPC', name, path);
+    }
+  };
+  const withSpace = (name: string, path: string, work: () => Promise<void>) =>
+    call(() => {
+      needSpace(name, path);
+      return work();
+    });
   const wrap = (path: string, handle: FileHandle): FileHandle => ({
     ...handle,
     read: (buffer, positionBytes) =>
@@ -43,15 +56,36 @@ export function filesOf(process: Process, failureRate: number): FileSystem {
       }),
     close: () => call(() => handle.close()),
   });
+  const wrapNew = (path: string, handle: FileHandle): FileHandle => ({
+    ...wrap(path, handle),
+    write: (bytes, positionBytes) =>
+      call(async () => {
+        if (machine.isDiskFull) {
+          await handle.write(bytes.subarray(0, dice.whole(0, bytes.length - 1)), positionBytes);
+        }
+        needSpace('write', path);
+        return handle.write(bytes, positionBytes);
+      }),
+    setLength: (lengthBytes) => withSpace('setLength', path, () => handle.setLength(lengthBytes)),
+    sync: () => withSpace('sync', path, () => handle.sync()),
+  });
   const { fileSystem } = machine;
   return {
-    createNew: (path, mode) => fileSystem.createNew(path, mode),
+    createNew: (path, mode) =>
+      call(async () => {
+        needSpace('createNew', path);
+        return wrapNew(path, await fileSystem.createNew(path, mode));
+      }),
     list: (path) => fileSystem.list(path),
-    makeDirectory: (path, mode) => fileSystem.makeDirectory(path, mode),
-    link: (existing, created) => fileSystem.link(existing, created),
-    rename: (from, to) => fileSystem.rename(from, to),
-    remove: (path, options) => fileSystem.remove(path, options),
-    syncDirectory: (path) => fileSystem.syncDirectory(path),
+    makeDirectory: (path, mode) => withSpace('mkdir', path, () => fileSystem.makeDirectory(path, mode)),
+    link: (existing, created) => withSpace('link', created, () => fileSystem.link(existing, created)),
+    rename: (from, to) => withSpace('rename', to, () => fileSystem.rename(from, to)),
+    remove: (path, options) =>
+      call(() => {
+        machine.removed.add(path);
+        return fileSystem.remove(path, options);
+      }),
+    syncDirectory: (path) => withSpace('fsync of', path, () => fileSystem.syncDirectory(path)),
     openForReading: (path: string) => call(async () => wrap(path, await fileSystem.openForReading(path))),
     stat: (path: string) => call(() => fileSystem.stat(path)),
     watch: (path: string, onHint: () => void) =>

@@ -127,6 +127,9 @@ export class ProcessStore implements Store {
     if (fault === 'before' || fault === 'refused') {
       await this.#send(fault, key, { signal });
     }
+    if (this.#process.lingers) {
+      await this.#process.pass(LATENCY_MS[1], signal); // where it sleeps now, the rest leaves when it wakes
+    }
     const isSlow = fault === 'slow' && dice.chance(0.5);
     const underWayMs = isSlow ? dice.scaled(...SLOW_MS) : dice.between(...LATENCY_MS);
     const landing = this.#place.landAfter(underWayMs, key, bytes, condition);

@@ -18,6 +18,10 @@ export class Process {
   faults = 0;
   corruptions = 0;
   fileFaults = 0;
+  /** What it puts takes its time to leave. */
+  lingers = false;
+  /** Calls that failed because the disk was full. */
+  fullDisks = 0;
   /** What to do when a signal is aborted: one listener of each signal for all that waits. */
   readonly #waits = new WeakMap<AbortSignal, Set<() => void>>();
   #alive = true;

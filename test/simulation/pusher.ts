@@ -12,6 +12,7 @@ import {
   judgeFailed,
   judgeOnePut,
   judgePut,
+  judgeRequests,
   judgeSnapshotPut,
   type PushRun,
 } from './judge.ts';
@@ -23,6 +24,8 @@ import type { Scene } from './scene.ts';
 
 /** As the command line has it. */
 const ONE_SHOT_DEADLINE_MS = 60_000;
+/** What a writer found that must look at the archive anew. */
+const MOVED = /appeared beyond the durable offset|was listed and is gone/;
 
 export interface PusherSettings {
   readonly follow: boolean;
@@ -69,6 +72,7 @@ export class Pusher implements PushRun {
   readonly #scene: Scene;
   readonly #stop = new AbortController();
   readonly #abort = new AbortController();
+  #onPut: ((call: StoreCall) => void) | undefined;
 
   constructor(scene: Scene, machine: Machine, settings: PusherSettings, pid: number) {
     this.#scene = scene;
@@ -90,6 +94,13 @@ export class Pusher implements PushRun {
 
   get follow(): boolean {
     return this.settings.follow;
+  }
+
+  /** The next batch, when it begins to be sent. */
+  nextPut(): Promise<StoreCall> {
+    return new Promise((resolve) => {
+      this.#onPut = resolve;
+    });
   }
 
   /** The first signal, then the second. */
@@ -137,6 +148,7 @@ export class Pusher implements PushRun {
       this.process.note(`fails: ${isRigError(error) ? `${error.code} ${error.message}` : String(error)}`);
       judgeFailed(this.#scene, this, error);
     }
+    judgeRequests(this.#scene, this);
   }
 
   #snapshots(): SnapshotOptions | undefined {
@@ -149,7 +161,7 @@ export class Pusher implements PushRun {
   #judgeReport(value: Report): void {
     const { universe, machine } = this.process;
     if (value.type === 'note') {
-      universe.count(`note: ${value.code}`);
+      universe.count(`note: ${value.code}${MOVED.test(value.message) ? ', the archive moved' : ''}`);
     } else if (value.type === 'warning') {
       universe.count(`warning: ${value.code}`);
       this.warned.add(value.code);
@@ -187,6 +199,7 @@ export class Pusher implements PushRun {
       machine.sentEnd = Math.max(machine.sentEnd, decodeBatch(call.bytes).end);
       judgeOnePut(this);
       judgePut(this.#scene, this, call);
+      this.#onPut?.(call);
     } else if (call.name === 'put' && call.key.startsWith('SNAPSHOT/')) {
       judgeSnapshotPut(this, call);
     }

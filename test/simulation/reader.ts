@@ -10,8 +10,8 @@ import type { Machine } from './machine.ts';
 import { Process } from './process.ts';
 import { filesOf } from './process-files.ts';
 import { ProcessStore } from './process-store.ts';
+import { type Restored, RestoredFiles } from './restored-files.ts';
 import type { Scene } from './scene.ts';
-import { stateAt } from './snapshot-oracle.ts';
 
 const DEADLINE_MS = 60_000;
 /** What verify may say of a healthy archive that somebody is at work on. */
@@ -56,6 +56,11 @@ export class Reader {
   readonly #endAtStart: number;
   readonly #archiveExisted: boolean;
   readonly #removedAtStart: number;
+  /** What it is restoring now. */
+  #files: RestoredFiles | undefined;
+  #wanted: RecoveryPoint = { kind: 'latest' };
+  /** Tells whether what it has restored is there. */
+  #restored: (() => Promise<boolean>) | undefined;
 
   constructor(scene: Scene, machine: Machine, kind: string, pid: number) {
     this.#scene = scene;
@@ -66,6 +71,7 @@ export class Reader {
     this.#context = contextOf(scene, this.process, (value) => {
       if (value.type === 'warning') {
         scene.universe.count(`read warns: ${value.code}`);
+        this.#files?.setAside(`${value.details?.['path']}`, value.details?.['aside']);
       }
     });
   }
@@ -101,31 +107,76 @@ export class Reader {
     this.process.end();
   }
 
-  /** Restores a state and the journal after it to two files. */
-  async restoreState(at: RecoveryPoint): Promise<void> {
-    const { universe, name, machine, pid } = this.process;
-    const path = `/restored-${pid}`;
-    const options = { at, what: 'state', nearest: 'before', dryRun: false, force: false } as const;
-    const wasKept = this.#kept('state', at);
-    this.process.note(`restores the state at ${JSON.stringify(at)}`);
-    try {
-      const { offset, base } = await restore(this.#context, { ...options, target: { kind: 'file', path } });
-      const { content, end } = this.#scene.place.oracle;
-      universe.count('restore: a state');
-      const [state, journal] = [path, `${path}.journal`].map((file) => machine.fileSystem.contentOf(file));
-      const isExact =
-        base !== null &&
-        state?.equals(stateAt(content, base)) === true &&
-        journal?.equals(content.bytes(base, offset)) === true;
-      if (!isExact || offset > end || (at.kind === 'offset' && offset > at.offset)) {
-        universe.violate(
-          `${name} restores something else than the state at ${base} and what leads to ${offset}`,
-        );
-      }
-    } catch (error) {
-      this.#judgeError(error, this.#refusals(wasKept && this.#kept('state', at)));
+  /**
+   * Restores to files: a journal, or a state and the journal after it. They are whole, or as they were; when the disk
+   * is full, another try succeeds once there is space.
+   */
+  async restoreToFiles(what: Restored, at: RecoveryPoint, isThere: boolean): Promise<void> {
+    const { universe, machine, pid } = this.process;
+    this.#files = new RestoredFiles(this.#scene, machine, `/restored-${pid}`, what, isThere);
+    this.#wanted = at;
+    this.process.note(`restores to files: the ${what} at ${JSON.stringify(at)}`);
+    await this.#files.prepare();
+    const isFull = await this.#restoreTo(this.#files, at, isThere);
+    machine.freeDisk();
+    if (isFull && !(await this.#restoreTo(this.#files, at, true))) {
+      universe.count('restore: tried again with space on the disk');
     }
     this.process.end();
+  }
+
+  /** It was killed, or has ended, and perhaps its machine lost its power since: what is left of its files? */
+  async judgeWhatIsLeft(): Promise<void> {
+    if (this.#restored === undefined) {
+      await this.#judgeFiles('killed');
+    } else if (!(await this.#restored())) {
+      this.process.universe.violate(`${this.process.name} had restored something, and it is gone`);
+    }
+  }
+
+  /** True: the disk was full. */
+  async #restoreTo(files: RestoredFiles, at: RecoveryPoint, force: boolean): Promise<boolean> {
+    const { universe, name, fullDisks } = this.process;
+    const { path, what } = files;
+    const options = { at, what, nearest: 'before', dryRun: false, force } as const;
+    const wasKept = this.#kept(what, at);
+    try {
+      const { offset, base } = await restore(this.#context, { ...options, target: { kind: 'file', path } });
+      universe.count(`restore to files: the ${what}`);
+      const { end } = this.#scene.place.oracle;
+      const isWanted = offset <= end && this.#isWanted(what, at, offset);
+      this.#restored = () => files.holds(base, offset);
+      if (!isWanted || !(await this.#restored())) {
+        universe.violate(`${name} restores something else than the ${what} at ${offset}, from ${base}`);
+      }
+      return false;
+    } catch (error) {
+      await this.#judgeFiles('failed');
+      if (this.process.fullDisks > fullDisks && isDiskFull(error)) {
+        universe.count(`restore: the disk is full`);
+        return true;
+      }
+      this.#judgeError(error, this.#refusals(wasKept && this.#kept(what, at)));
+      return false;
+    }
+  }
+
+  async #judgeFiles(isOver: 'failed' | 'killed'): Promise<void> {
+    const files = this.#files;
+    const isWanted = (offset: number) =>
+      files !== undefined && this.#isWanted(files.what, this.#wanted, offset);
+    const flaw = await files?.flaw(isOver, isWanted);
+    if (flaw !== undefined) {
+      this.process.universe.violate(`${this.process.name} ${isOver}, and ${flaw}`);
+    }
+  }
+
+  /** Is it what was asked for? Within a record its beginning is, and a state in it; what is gone is not. */
+  #isWanted(what: Restored, at: RecoveryPoint, offset: number): boolean {
+    return (
+      at.kind !== 'offset' ||
+      (offset <= at.offset && (offset >= this.#exact(at.offset) || !this.#kept(what, at)))
+    );
   }
 
   /** Is it there still, as far as the one who asks can know? */
@@ -161,7 +212,9 @@ export class Reader {
         universe.violate(`${name} finds only ${JSON.stringify(result.recoverable)} recoverable`);
       }
     } catch (error) {
-      this.#judgeError(error, this.#refusals(true));
+      // Only the replay restores, to the end: what it needs is kept, but may be replaced while it is read.
+      const isReplaced = level === 'replay' && this.#scene.place.removed.size > this.#removedAtStart;
+      this.#judgeError(error, isReplaced ? ['RIG_OBJECT_NOT_FOUND', 'RIG_OFFSET_NOT_COVERED'] : []);
     }
     this.process.end();
   }
@@ -189,4 +242,13 @@ export class Reader {
     const { format, place } = this.#scene;
     return format === 'bytes' ? offset : place.oracle.content.bytes(0, offset).lastIndexOf(0x0a) + 1;
   }
+}
+
+/** Does it say so, and what to do? */
+function isDiskFull(error: unknown): boolean {
+  return (
+    isRigError(error, 'RIG_LOCAL_IO') &&
+    error.details['errno'] === 'ENOSPC' &&
+    error.hint?.startsWith('free space') === true
+  );
 }

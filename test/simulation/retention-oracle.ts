@@ -139,7 +139,10 @@ export class RetentionOracle {
       ...(keepWithinMs === undefined ? [] : [olderThan(keepWithinMs, usable)]),
     ].map((snapshot) => snapshot && carrying.findLast(({ at }) => at <= snapshot.at));
     if (from.some((snapshot) => snapshot === undefined)) {
-      return new Set([...this.#archive.cuts.map(batchKey), ...usable.map(({ at }) => snapshotKey(at))]);
+      // Where the beginning is gone already, this history begins with its first snapshot.
+      const start = this.#hasBatches(0, usable[0]?.cut ?? 0) ? 0 : (usable[0]?.cut ?? 0);
+      const kept = this.#archive.cuts.filter((cut) => cut >= start);
+      return new Set([...kept.map(batchKey), ...usable.map(({ at }) => snapshotKey(at))]);
     }
     const base = from.reduce((low, next) => ((next?.at ?? 0) < (low?.at ?? 0) ? next : low));
     const wanted = [base, usable.at(-1), ...newestOfDays(usable, policy.keepDaily ?? 0)];

@@ -1,6 +1,6 @@
 import type { Claim, WriterMode } from '../../src/archive/claim.ts';
 import { History } from './archive-oracle.ts';
-import { JOURNAL, Machine, SNAPSHOTS } from './machine.ts';
+import { JOURNAL, Machine, SNAPSHOTS, snapshotNames } from './machine.ts';
 import { Place } from './place.ts';
 import { stateAt } from './snapshot-oracle.ts';
 import type { Universe } from './universe.ts';
@@ -53,25 +53,39 @@ export class Scene {
     return this.addMachine('restored', this.#newHistory(content.bytes(0, end)), end);
   }
 
-  /** Its application writes records, in one go, and perhaps leaves the last one unfinished. */
+  /**
+   * Its application writes records, in one go, and perhaps leaves the last one unfinished; on a full disk it writes as
+   * much of them as there is space for, and the rest before it writes anything else.
+   */
   async write(machine: Machine, bytes: number, leaveTorn = false): Promise<void> {
     const { dice } = this.universe;
     const { history, journalBytes } = machine;
     if (machine.isReplica && journalBytes < history.lengthBytes) {
-      await this.#put(machine, history.bytes(journalBytes, journalBytes + bytes));
+      if (!machine.isDiskFull) {
+        await this.#put(machine, history.bytes(journalBytes, journalBytes + bytes));
+      }
       return;
     }
     if (journalBytes < history.lengthBytes) {
       machine.history = this.#newHistory(history.bytes(0, journalBytes));
     }
-    let text = '';
+    const isContinued = machine.unwritten.length > 0;
+    if (isContinued && machine.isDiskFull) {
+      return;
+    }
+    let text = Buffer.from(machine.unwritten).toString();
     while (text.length < bytes) {
       const filler = 'x'.repeat(dice.whole(0, 60));
       text += `${machine.history.name}:${machine.journalBytes + text.length}:${dice.whole(0, 999)}${filler}\n`;
     }
-    const written = Buffer.from(leaveTorn ? text.slice(0, -dice.whole(1, 5)) : text);
+    const all = Buffer.from(leaveTorn ? text.slice(0, -dice.whole(1, 5)) : text);
+    const written = machine.isDiskFull ? all.subarray(0, dice.whole(0, all.length - 1)) : all;
+    machine.unwritten = all.subarray(written.length);
     machine.history.append(written);
     await this.#put(machine, written);
+    if (isContinued) {
+      this.universe.count('a record torn by a full disk is continued');
+    }
   }
 
   /** A replica repeats all that it has not yet; any other application writes a record. */
@@ -86,12 +100,12 @@ export class Scene {
    */
   async takeSnapshot(machine: Machine, at: number): Promise<void> {
     const { fileSystem, history, host } = machine;
-    if (machine.snapshotsAt.has(at)) {
+    if (machine.snapshotsAt.has(at) || machine.isDiskFull) {
       return;
     }
     machine.snapshotsAt.add(at);
     await syncJournal(machine);
-    const name = this.universe.dice.pick([`${at}`, `0x${at.toString(16)}`]);
+    const name = this.universe.dice.pick(snapshotNames(at));
     const temporary = `${SNAPSHOTS}/.new`;
     const handle = await fileSystem.createNew(temporary, 0o600);
     await handle.write(stateAt(history, at), 0);
@@ -106,6 +120,7 @@ export class Scene {
   async losePower(machine: Machine): Promise<void> {
     const { dice } = this.universe;
     machine.thaw();
+    machine.unwritten = new Uint8Array();
     const before = machine.journalBytes;
     machine.fileSystem.crash();
     const synced = machine.fileSystem.contentOf(JOURNAL).length;
