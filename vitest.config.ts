@@ -36,7 +36,7 @@ export default defineConfig({
           include: ['test/large/**/*.test.ts'],
           testTimeout: 1_800_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       {
