@@ -55,7 +55,8 @@ export const CANARIES: readonly Canary[] = [
     module: 'archive/compare.ts',
     original: 'await compare(healthy, last);',
     planted: '',
-    caughtBy: /reports \d+ durable|mixes histories|is not what the archive holds|without cause: RIG_LOCAL_BEHIND/,
+    caughtBy:
+      /reports \d+ durable|mixes histories|is not what the archive holds|without cause: RIG_LOCAL_BEHIND/,
   },
   {
     name: 'goes on after a newer writer has stored a batch',
