@@ -125,6 +125,15 @@ export class Lookout {
     }
   }
 
+  /**
+   * Looks for any later writer, where a prune may have taken the claim of the next one.
+   * @throws RigError RIG_FENCED
+   */
+  async lookForAny(signal: AbortSignal): Promise<void> {
+    await this.#listWriters(signal);
+    this.throwIfOvertaken();
+  }
+
   /** Asks for the next writer alone, unless the last look is so old that its claim may have been pruned meanwhile. */
   async #ask(signal: AbortSignal): Promise<void> {
     // A look counts from when it was sent: its answer says nothing of what happened since.
@@ -141,8 +150,7 @@ export class Lookout {
   async #fullLook(durable: Offset, signal: AbortSignal): Promise<void> {
     for (;;) {
       const sent = this.#now();
-      await this.#listWriters(signal);
-      this.throwIfOvertaken();
+      await this.lookForAny(signal);
       for await (const { key } of this.#store.list(SNAPSHOT_PREFIX, {
         after: snapshotKey(durable),
         signal,

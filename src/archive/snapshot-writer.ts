@@ -2,7 +2,7 @@ import { assert } from '../kernel/assert.ts';
 import { Attempts, type RetryPolicy } from '../kernel/attempts.ts';
 import { isRigError, RigError } from '../kernel/errors.ts';
 import type { Reporter } from '../kernel/report.ts';
-import type { Store } from '../store/contract.ts';
+import type { PutBody, Store } from '../store/contract.ts';
 import { goneAgain } from './create-once.ts';
 import { publishLatest } from './latest.ts';
 import { snapshotKey } from './layout.ts';
@@ -33,7 +33,7 @@ export class SnapshotWriter {
   }
 
   /**
-   * Stores a snapshot under its offset, unless one is there: then says whether it is the same. Looks first. Repeats the
+   * Stores a snapshot under its offset, unless one is there: then says whether it is the same. Looks last. Repeats the
    * put, byte for byte, until the outcome is certain or the policy's deadline has passed. Overwrites nothing.
    * @throws RigError RIG_FENCED; RIG_STORE_*; RIG_CHECKSUM_MISMATCH when what is there is damaged; whatever the
    *   snapshot's source throws
@@ -47,9 +47,8 @@ export class SnapshotWriter {
       if (found !== undefined) {
         return found;
       }
-      await this.#look(signal);
       try {
-        await this.#create(key, sealed, signal);
+        await this.#create(key, this.#lookingLast(sealed.body, signal), signal);
         return { how: 'stored', summary: await summaryOf(sealed) };
       } catch (error) {
         signal.throwIfAborted();
@@ -85,14 +84,26 @@ export class SnapshotWriter {
     await publishLatest(this.#store, { signal });
   }
 
-  async #create(key: string, sealed: SealedSnapshot, signal: AbortSignal): Promise<void> {
+  /** To read a body may take days where a machine sleeps: it ends only when nobody has come meanwhile. */
+  #lookingLast(body: PutBody, signal: AbortSignal): PutBody {
+    const look = () => this.#look(signal);
+    return {
+      ...body,
+      async *open() {
+        yield* body.open();
+        await look();
+      },
+    };
+  }
+
+  async #create(key: string, body: PutBody, signal: AbortSignal): Promise<void> {
     try {
-      await this.#store.put(key, sealed.body, { if: 'absent', signal });
+      await this.#store.put(key, body, { if: 'absent', signal });
     } catch (error) {
       if (!isRigError(error, 'RIG_STORE_UNSUPPORTED')) {
         throw error;
       }
-      await this.#createUnguarded(key, sealed, signal);
+      await this.#createUnguarded(key, body, signal);
     }
   }
 
@@ -100,7 +111,7 @@ export class SnapshotWriter {
    * Some servers honour create-only puts but not for multipart uploads. A snapshot of an offset is the same whoever
    * puts it, and only a writer that has looked does: so there it is enough to see that nothing is there.
    */
-  async #createUnguarded(key: string, sealed: SealedSnapshot, signal: AbortSignal): Promise<void> {
+  async #createUnguarded(key: string, body: PutBody, signal: AbortSignal): Promise<void> {
     if ((await this.#store.head(key, { signal })) !== undefined) {
       throw new RigError('RIG_OBJECT_EXISTS', `${key} exists`);
     }
@@ -109,7 +120,7 @@ export class SnapshotWriter {
       code: 'unguarded-snapshot',
       message: `${this.#store.url} cannot create large objects on condition: ${key} was looked for before it is put`,
     });
-    await this.#store.put(key, sealed.body, { if: 'any', signal });
+    await this.#store.put(key, body, { if: 'any', signal });
   }
 }
 

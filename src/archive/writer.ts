@@ -180,6 +180,7 @@ export class Writer {
     if (read !== undefined) {
       return fencedBy(read.claim);
     }
+    await this.#lookout.lookForAny(signal); // a prune took that claim, but never takes the newest
     return new RigError(
       'RIG_FENCED',
       `the writer of epoch ${header.epoch} has stored ${showOffset(header.first)} before this one`,

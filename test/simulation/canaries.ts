@@ -103,8 +103,8 @@ export const CANARIES: readonly Canary[] = [
   {
     name: 'does not look before a snapshot',
     module: 'archive/snapshot-writer.ts',
-    original: 'await this.#look(signal);\n      try {',
-    planted: 'try {',
+    original: 'await look();',
+    planted: '',
     caughtBy: /without a look/,
   },
   {

@@ -48,6 +48,24 @@ describe('a writer that was away', () => {
     expect(await world.keys()).not.toContainEqual(expect.stringMatching(/^SNAPSHOT/));
   });
 
+  it('looks once more when a snapshot is read, which may have taken days', async () => {
+    const world = worldWith('one\n');
+    await world.fileSystem.makeDirectory(DIRECTORY, 0o700);
+    const run = world.start({ journal: JOURNAL, follow: true, snapshots: SNAPSHOTS });
+    run.store.script.put = async (key, proceed) => {
+      if (key.startsWith('SNAPSHOT/')) {
+        await claimBy(world, 3);
+        world.clock.jumpWall(3 * 86_400_000);
+      }
+      return proceed();
+    };
+    await world.clock.advance(15_000);
+    world.fileSystem.append(`${DIRECTORY}/4`, 'state');
+    await world.clock.advance(60_000);
+    await expect(run.ended).rejects.toMatchObject({ code: 'RIG_FENCED', details: { pid: 99 } });
+    expect(await world.keys()).not.toContainEqual(expect.stringMatching(/^SNAPSHOT/));
+  });
+
   it('looks beside a put that takes long, and obeys once the put is answered', async () => {
     const world = worldWith('one\n');
     const run = world.start({ journal: JOURNAL, follow: true });
