@@ -8,6 +8,8 @@ const FAILURES_LIMIT = 3;
 const PROGRESS_EVERY_MS = 60_000;
 /** The garbage of a simulation is gone after each of its moments; with more room it is collected less often. */
 const YOUNG_GENERATION_MIB = 64;
+/** What lives on. A program that was killed or ended must let go of everything, or some thousands do not fit. */
+const OLD_GENERATION_MIB = 128;
 
 /** Plays the seeds from `first` on, on all cores. Says what breaks as it comes, and every minute how far it is. */
 export async function playSeeds(
@@ -43,7 +45,10 @@ export async function playSeeds(
 export function playTask(task: Task, onSeed: (failure: Failure | undefined) => void): Promise<Played> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     workerData: task,
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    resourceLimits: {
+      maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB,
+      maxOldGenerationSizeMb: OLD_GENERATION_MIB,
+    },
   });
   return new Promise((resolve, reject) => {
     worker.on('message', ({ failure, played }: News) => {
