@@ -1,3 +1,4 @@
+import { isRigError } from '../kernel/errors.ts';
 import type { Offset } from '../kernel/offset.ts';
 import { bodyOf, readWhole } from '../store/body.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
@@ -24,8 +25,16 @@ export async function publishLatest(store: Store, options: CallOptions): Promise
   return true;
 }
 
+/** Undefined: there is none, or it was replaced while it was read; to write it again does no harm. */
 async function readLatest(store: Store, options: CallOptions): Promise<string | undefined> {
   const range = { startByte: 0, endByte: LATEST_LIMIT_BYTES };
   const object = await store.get(LATEST_KEY, { ...options, range });
-  return object && Buffer.from(await readWhole(LATEST_KEY, object, LATEST_LIMIT_BYTES)).toString('latin1');
+  try {
+    return object && Buffer.from(await readWhole(LATEST_KEY, object, LATEST_LIMIT_BYTES)).toString('latin1');
+  } catch (error) {
+    if (isRigError(error, 'RIG_STORE_UNAVAILABLE')) {
+      return undefined;
+    }
+    throw error;
+  }
 }

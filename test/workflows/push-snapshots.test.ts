@@ -5,6 +5,7 @@ import { readSnapshotHead } from '../../src/archive/snapshot-object.ts';
 import { RigError } from '../../src/kernel/errors.ts';
 import { KIB } from '../../src/kernel/size.ts';
 import { bodyOf } from '../../src/store/body.ts';
+import type { Store } from '../../src/store/contract.ts';
 
 import {
   contentAt,
@@ -18,6 +19,13 @@ import {
 } from '../support/snapshot-world.ts';
 
 const DAY_MS = 86_400_000;
+
+/** A body of LATEST that breaks off, and by the time it is asked for again another one is there. */
+async function* replaced(store: Store): AsyncGenerator<Uint8Array> {
+  yield* [];
+  await store.put('LATEST', bodyOf('a'), { if: 'any' });
+  throw new RigError('RIG_STORE_UNAVAILABLE', 'connection reset');
+}
 
 describe('push with snapshots', () => {
   it('stores what is durable, between cuts too, and LATEST names the newest', async () => {
@@ -127,6 +135,20 @@ describe('push with snapshots', () => {
     expect(await world.clock.runUntil(run.ended)).toMatchObject({ snapshots: 1, skippedSnapshots: 1 });
     expect(run.reports).toContainEqual(expect.objectContaining({ code: 'snapshot-differs' }));
     expect(world.fileSystem.contentOf(`${mine}/10`).toString()).toBe('two');
+  });
+
+  it('sets LATEST although another one replaces it while it is read', async () => {
+    const world = await worldWith(100);
+    take(world, '10', 'state 10');
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+    take(world, '20', 'state 20');
+    const store = world.store();
+    store.script.get = async (key, proceed) => {
+      const object = await proceed();
+      return object && key === 'LATEST' ? { ...object, body: replaced(world.store()) } : object;
+    };
+    await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS }, store);
+    expect(await latest(world)).toBe('14');
   });
 
   it('does not take a snapshot of the journal for a state of the same bytes', async () => {
