@@ -96,6 +96,9 @@ export async function resolveChain(
       throw damaged(key, `it needs more than ${CHAIN_LIMIT} snapshots`);
     }
     const base = await readSnapshotHead(store, snapshotKey(head.header.base), options);
+    if (base === undefined && (await store.head(key, options)) === undefined) {
+      throw vanished(key); // pruned meanwhile, which takes it before what it needs
+    }
     head = checkBase(head, base);
     chain.push(head);
   }

@@ -293,6 +293,26 @@ describe('a chain of snapshots', () => {
     expect(error?.message).toMatch(/not an earlier snapshot/);
   });
 
+  test('that a prune takes while it is read is gone, and not damaged', async () => {
+    const store = emptyStore();
+    await putSnapshot(store, { at: 1, content: Buffer.from('one') });
+    await putSnapshot(store, { at: 2, content: Buffer.from('two'), base: 1 });
+    const pruning: Store = {
+      ...store,
+      head: (key, options) => store.head(key, options),
+      get: async (key, options) => {
+        if (key === snapshotKey(1)) {
+          await store.delete([snapshotKey(2), snapshotKey(1)]);
+        }
+        return store.get(key, options);
+      },
+    };
+    expect(await refusal(resolveChain(pruning, 2, ARCHIVE_ID))).toMatchObject({
+      code: 'RIG_OBJECT_NOT_FOUND',
+      details: { object: snapshotKey(2) },
+    });
+  });
+
   test('is bounded', async () => {
     const store = emptyStore();
     for (let at = 1; at <= CHAIN_LIMIT + 1; at += 1) {
