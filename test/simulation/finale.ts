@@ -99,8 +99,10 @@ export class Finale {
     return this.#director.start(machine, { follow: true, fileFailureRate: 0 });
   }
 
-  #isHealthy({ process: { machine }, settings }: Pusher): boolean {
-    return settings.fileFailureRate === 0 && this.#director.scene.fittingMachines().includes(machine);
+  #isHealthy({ process: { machine }, settings, stopAsked }: Pusher): boolean {
+    return (
+      !stopAsked && settings.fileFailureRate === 0 && this.#director.scene.fittingMachines().includes(machine)
+    );
   }
 
   /** With one healthy writer all becomes durable, soon and with few requests. */
