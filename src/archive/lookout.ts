@@ -10,6 +10,9 @@ const LOOK_EVERY_MS = 10_000;
 /** A writer that was away this long may have missed a takeover and a prune together. */
 const AWAY_MS = 3_600_000;
 
+/** A prune takes claims once a day: more than once or twice it does not get between a listing and a read. */
+const LISTINGS_LIMIT = 3;
+
 /** What a writer knows of the archive is out of date, because others went on or pruned: it must start again. */
 export class ArchiveMoved extends Error {
   override readonly name = 'ArchiveMoved';
@@ -165,20 +168,32 @@ export class Lookout {
     }
   }
 
-  /** Lists again when what it found was pruned before it could be read: there is a later one then. */
+  /**
+   * Lists again when what it found was pruned before it could be read: there is a later one then.
+   * @throws RigError RIG_STORE_UNAVAILABLE when that goes on
+   */
   async #listWriters(signal: AbortSignal): Promise<void> {
     const options = { after: writerKey(this.#epoch), signal };
-    let isThere: boolean;
-    do {
-      isThere = false;
+    for (let listings = 0; listings < LISTINGS_LIMIT; listings += 1) {
+      let isAnyListed = false;
       for await (const { key } of this.#store.list(WRITER_PREFIX, options)) {
         const meaning = meaningOf(key);
         if (meaning.kind === 'writer') {
-          isThere = true;
+          isAnyListed = true;
           this.#successor ??= (await readClaim(this.#store, meaning.epoch, { signal }))?.claim;
         }
       }
-    } while (isThere && this.#successor === undefined);
+      if (!isAnyListed || this.#successor !== undefined) {
+        return;
+      }
+    }
+    throw new RigError(
+      'RIG_STORE_UNAVAILABLE',
+      `the claims that are listed below ${WRITER_PREFIX} are gone`,
+      {
+        hint: 'try again; if it stays so, the store lists what it does not have: find out what is wrong with it',
+      },
+    );
   }
 
   #now(): Moment {

@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import { readHead } from '../../src/archive/batch-object.ts';
 import type { Claim } from '../../src/archive/claim.ts';
+import { DEFAULT_COMPRESSION } from '../../src/archive/compression.ts';
+import { batchKey } from '../../src/archive/layout.ts';
+import { sealBatch } from '../../src/archive/seal.ts';
+import { assert } from '../../src/kernel/assert.ts';
 import { bodyOf } from '../../src/store/body.ts';
 import { PushWorld } from '../support/push-world.ts';
 import { DIRECTORY, JOURNAL, SNAPSHOTS } from '../support/snapshot-world.ts';
+
+async function* chunks(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
 
 function worldWith(content: string): PushWorld {
   const world = new PushWorld();
@@ -64,6 +73,45 @@ describe('a writer that was away', () => {
     await world.clock.advance(60_000);
     await expect(run.ended).rejects.toMatchObject({ code: 'RIG_FENCED', details: { pid: 99 } });
     expect(await world.keys()).not.toContainEqual(expect.stringMatching(/^SNAPSHOT/));
+  });
+
+  it('is told of the newest writer when the one who overtook it has lost its claim to a prune', async () => {
+    const world = worldWith('one\n');
+    const run = world.start({ journal: JOURNAL, follow: true });
+    await world.clock.advance(2_000);
+    const head = await readHead(world.store(), batchKey(0));
+    assert(head !== undefined, 'the first batch is stored');
+    const { archive, end, chain } = head.header;
+    const content = { archive, first: end, end: end + 4, records: 4, prev: chain, epoch: 2 };
+    const other = await sealBatch(
+      { ...content, observed: [[end + 4, 1]] },
+      chunks('two\n'),
+      DEFAULT_COMPRESSION,
+    );
+    run.store.script.put = async (key, proceed) => {
+      if (key === batchKey(end)) {
+        await world.store().put(key, other.body, { if: 'absent' });
+        await claimBy(world, 3);
+      }
+      return proceed();
+    };
+    world.fileSystem.append(JOURNAL, 'two\n');
+    await world.clock.advance(5_000);
+    await expect(run.ended).rejects.toMatchObject({ code: 'RIG_FENCED', details: { epoch: 3, pid: 99 } });
+  });
+
+  it('does not list for ever where claims are listed that are not there', async () => {
+    const world = worldWith('one\n');
+    const run = world.start({ journal: JOURNAL, follow: true });
+    await world.clock.advance(15_000);
+    await claimBy(world, 3);
+    run.store.script.get = async (key, proceed) => (key.startsWith('WRITER/') ? undefined : proceed());
+    world.clock.jumpWall(3_600_000);
+    const before = run.store.calls.length;
+    world.fileSystem.append(JOURNAL, 'two\n');
+    await world.clock.advance(5_000);
+    await expect(run.ended).rejects.toMatchObject({ code: 'RIG_STORE_UNAVAILABLE' });
+    expect(run.store.calls.slice(before).filter((call) => call.startsWith('list WRITER/'))).toHaveLength(3);
   });
 
   it('looks beside a put that takes long, and obeys once the put is answered', async () => {
