@@ -3,15 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openS3Store, type S3Options } from '../../src/store/drivers/s3.ts';
-import { FAKE_ENVIRONMENT, FakeS3, fakeOptions, respond } from '../support/fake-s3.ts';
+import { FakeS3, fakeOptions, respond, stubFakeEnvironment } from '../support/fake-s3.ts';
 
 let fake: FakeS3;
 let directory: string;
 
 beforeEach(async () => {
-  for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
-    vi.stubEnv(name, value);
-  }
+  stubFakeEnvironment();
   directory = await mkdtemp(join(tmpdir(), 'rigctl-s3-config-'));
   fake = await FakeS3.start((_, response) => respond(response, 200, '', { etag: '"v"' }));
 });

@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { bodyOf } from '../../src/store/body.ts';
 import type { Store } from '../../src/store/contract.ts';
 import {
-  FAKE_ENVIRONMENT,
   FakeS3,
   fakeOptions,
   respond,
   respondError,
   type Script,
+  stubFakeEnvironment,
 } from '../support/fake-s3.ts';
 import { bytesOf, keysOf } from '../support/store-bytes.ts';
 
@@ -19,11 +19,7 @@ const QUICK = { connectMs: 1_000, silenceMs: 200, answerMs: 200 };
 let fake: FakeS3;
 let store: Store;
 
-beforeEach(() => {
-  for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
-    vi.stubEnv(name, value);
-  }
-});
+beforeEach(stubFakeEnvironment);
 
 afterEach(async () => {
   vi.unstubAllEnvs();

@@ -5,7 +5,7 @@ import { bodyOf } from '../../src/store/body.ts';
 import type { ListedObject, Store } from '../../src/store/contract.ts';
 import { isKey } from '../../src/store/key.ts';
 import { collect } from '../support/collect.ts';
-import { FAKE_ENVIRONMENT, FakeS3, respond } from '../support/fake-s3.ts';
+import { FakeS3, respond, stubFakeEnvironment } from '../support/fake-s3.ts';
 import { orRefusal, SELDOM } from '../support/fuzzing.ts';
 import { byteMutation } from '../support/mutations.ts';
 import { bytesOf } from '../support/store-bytes.ts';
@@ -24,9 +24,7 @@ let store: Store;
 let answer: FakeAnswer;
 
 beforeAll(async () => {
-  for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
-    vi.stubEnv(name, value);
-  }
+  stubFakeEnvironment();
   fake = await FakeS3.start((_, response) => {
     fake.requests.length = 0;
     respond(response, answer.status, answer.body, answer.headers);

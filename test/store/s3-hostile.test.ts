@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KIB, MIB } from '../../src/kernel/size.ts';
 import type { Store } from '../../src/store/contract.ts';
-import { FAKE_ENVIRONMENT, FakeS3, respond, respondError, type Script } from '../support/fake-s3.ts';
+import { FakeS3, respond, respondError, type Script, stubFakeEnvironment } from '../support/fake-s3.ts';
 import { bytesOf, keysOf } from '../support/store-bytes.ts';
 
 /** Servers that are not what they seem, or not well: what they say must not pass for what it is not. */
@@ -12,11 +12,7 @@ const MODIFIED = '<LastModified>2026-11-21T10:32:07.000Z</LastModified>';
 let fake: FakeS3;
 let store: Store;
 
-beforeEach(() => {
-  for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
-    vi.stubEnv(name, value);
-  }
-});
+beforeEach(stubFakeEnvironment);
 
 afterEach(async () => {
   vi.unstubAllEnvs();

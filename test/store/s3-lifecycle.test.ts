@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { assert } from '../../src/kernel/assert.ts';
 import { MIB } from '../../src/kernel/size.ts';
 import type { Lifecycle, Store, Tagging } from '../../src/store/contract.ts';
-import { FAKE_ENVIRONMENT, type FakeRequest, FakeS3, respond, respondError } from '../support/fake-s3.ts';
+import { type FakeRequest, FakeS3, respond, respondError, stubFakeEnvironment } from '../support/fake-s3.ts';
 
 type Answer = (response: ServerResponse, request: FakeRequest) => void;
 
@@ -31,9 +31,7 @@ let store: Store;
 let answer: Answer;
 
 beforeEach(async () => {
-  for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
-    vi.stubEnv(name, value);
-  }
+  stubFakeEnvironment();
   fake = await FakeS3.start((request, response) => answer(response, request));
   store = await fake.open();
 });

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { GIB, KIB, MIB } from '../../src/kernel/size.ts';
 import type { PutBody, Store } from '../../src/store/contract.ts';
 import { partBytesFor } from '../../src/store/drivers/s3-multipart.ts';
-import { FAKE_ENVIRONMENT, type FakeRequest, FakeS3, respond, respondError } from '../support/fake-s3.ts';
+import { type FakeRequest, FakeS3, respond, respondError, stubFakeEnvironment } from '../support/fake-s3.ts';
 import { someBytes, streamOf } from '../support/store-bytes.ts';
 
 const KEY = 'SNAPSHOT/0000000000000000';
@@ -60,9 +60,7 @@ function answerProbe(step: Step, request: FakeRequest, response: ServerResponse)
 }
 
 beforeEach(async () => {
-  for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
-    vi.stubEnv(name, value);
-  }
+  stubFakeEnvironment();
   [steps, probed, answers, honours, lost] = [[], [], {}, true, []];
   fake = await FakeS3.start((request, response) => {
     const step = stepOf(request);

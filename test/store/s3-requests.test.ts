@@ -4,7 +4,7 @@ import { MIB } from '../../src/kernel/size.ts';
 import { bodyOf } from '../../src/store/body.ts';
 import type { Store } from '../../src/store/contract.ts';
 import { PARALLEL_CALLS } from '../../src/store/drivers/s3-connection.ts';
-import { FAKE_ENVIRONMENT, FakeS3, respond, respondError, type Script } from '../support/fake-s3.ts';
+import { FakeS3, respond, respondError, type Script, stubFakeEnvironment } from '../support/fake-s3.ts';
 import { allOf, bytesOf, keysOf, someBytes } from '../support/store-bytes.ts';
 
 const KEY = 'LOG/0000000000000000';
@@ -14,11 +14,7 @@ const OBJECT = { etag: '"v"', 'last-modified': 'Sat, 21 Nov 2026 10:32:07 GMT' }
 let fake: FakeS3;
 let store: Store;
 
-beforeEach(() => {
-  for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
-    vi.stubEnv(name, value);
-  }
-});
+beforeEach(stubFakeEnvironment);
 
 afterEach(async () => {
   vi.unstubAllEnvs();

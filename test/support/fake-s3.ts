@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { vi } from 'vitest';
 import type { Store } from '../../src/store/contract.ts';
 import { openS3Store, type S3Options } from '../../src/store/drivers/s3.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -98,8 +99,7 @@ export function respondError(
   respond(response, status, xml, { 'content-type': 'application/xml', ...headers });
 }
 
-/** Keeps the SDK from every credential of this machine but these. */
-export const FAKE_ENVIRONMENT: Readonly<Record<string, string | undefined>> = {
+const FAKE_ENVIRONMENT: Readonly<Record<string, string | undefined>> = {
   AWS_ACCESS_KEY_ID: 'AKIAFAKE',
   AWS_SECRET_ACCESS_KEY: 'fake-secret-key',
   AWS_SESSION_TOKEN: undefined,
@@ -112,3 +112,10 @@ export const FAKE_ENVIRONMENT: Readonly<Record<string, string | undefined>> = {
   AWS_SHARED_CREDENTIALS_FILE: '/nonexistent/credentials',
   AWS_EC2_METADATA_DISABLED: 'true',
 };
+
+/** Keeps the SDK from every credential of this machine but a fake one, until `vi.unstubAllEnvs`. */
+export function stubFakeEnvironment(): void {
+  for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
+    vi.stubEnv(name, value);
+  }
+}

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { applyLifecycle, removeLifecycle } from '../../src/workflows/lifecycle.ts';
 import { ARCHIVE_ID } from '../support/archive-builder.ts';
-import { FAKE_ENVIRONMENT, type FakeRequest, FakeS3, respond, respondError } from '../support/fake-s3.ts';
+import { type FakeRequest, FakeS3, respond, respondError, stubFakeEnvironment } from '../support/fake-s3.ts';
 import { POLICY } from '../support/lifecycle-rules.ts';
 import { refusal } from '../support/line-archive.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
@@ -40,9 +40,7 @@ let document = '';
 let take: (written: string) => string = (written) => written;
 
 beforeEach(async () => {
-  for (const [name, value] of Object.entries(FAKE_ENVIRONMENT)) {
-    vi.stubEnv(name, value);
-  }
+  stubFakeEnvironment();
   document = DOCUMENT;
   take = (written) => written;
   fake = await FakeS3.start(answer);
