@@ -110,8 +110,9 @@ export function checkPayload({ key, header }: BatchHead, payload: Hash): void {
 /** As {@link openFrame}, and lets go of the stored bytes: the frame cannot be opened again. */
 export async function takeFrame(batch: StoredBatch, index: number): Promise<Uint8Array> {
   const bytes = await openFrame(batch, index);
-  const [stored] = batch.frames.splice(index, 1, new Uint8Array(0));
-  release(stored ?? new Uint8Array(0));
+  for (const stored of batch.frames.splice(index, 1, new Uint8Array(0))) {
+    release(stored);
+  }
   return bytes;
 }
 

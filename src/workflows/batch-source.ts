@@ -74,7 +74,7 @@ export class BatchSource {
 
   /**
    * The next batch if it is full before `ended` is aborted. Anything shorter is not sealed before it is its turn: more
-   * may come that shares its put. It is looked at all the while, so that its age is known by then.
+   * may come that shares its put. The journal is looked at all the while, so that the age of what comes is known.
    */
   async nextFull(position: Position, ended: AbortSignal): Promise<SealedBatch | undefined> {
     try {
