@@ -50,46 +50,58 @@ export async function findCut(
   if (format.cutsAnywhere) {
     return { end: targetEnd, records: targetEnd - start, tornBytes: 0 };
   }
-  const limitEnd = Math.min(start + limitBytes, seenEnd);
-  const { decoder, firstEnd } = await decode(source, format, { start, targetEnd, limitEnd });
-  if (firstEnd === undefined) {
-    if (limitEnd - start < limitBytes) {
-      return { end: start, records: 0, tornBytes: seenEnd - start };
-    }
-    throw tooLong(format, start, limitBytes);
+  const counting = format.createDecoder(start);
+  await decode(source, counting, start, targetEnd);
+  if (counting.records > 0) {
+    return { end: counting.end, records: counting.records, tornBytes: 0 };
   }
-  return firstEnd <= targetEnd
-    ? { end: decoder.end, records: decoder.records, tornBytes: 0 }
-    : { end: firstEnd, records: 1, tornBytes: 0 };
+  const limitEnd = Math.min(start + limitBytes, seenEnd);
+  const firstEnd = targetEnd < limitEnd ? await findFirstEnd(source, format, start, limitEnd) : undefined;
+  if (firstEnd !== undefined) {
+    return { end: firstEnd, records: 1, tornBytes: 0 };
+  }
+  if (limitEnd - start < limitBytes) {
+    return { end: start, records: 0, tornBytes: seenEnd - start };
+  }
+  throw tooLong(format, start, limitBytes);
 }
 
-/** Decodes up to `targetEnd`, and on until a first record is complete, but not beyond `limitEnd`. */
-async function decode(
+/** The end of a record that is longer than a batch should be. Tells of each record, and counting them is faster. */
+async function findFirstEnd(
   source: CutSource,
   format: JournalFormat,
-  { start, targetEnd, limitEnd }: { start: Offset; targetEnd: Offset; limitEnd: Offset },
-): Promise<{ decoder: RecordDecoder; firstEnd: Offset | undefined }> {
-  const first: { end?: Offset } = {};
-  const decoder = format.createDecoder(start, ({ end }) => {
-    first.end ??= end;
+  start: Offset,
+  limitEnd: Offset,
+): Promise<Offset | undefined> {
+  let firstEnd: Offset | undefined;
+  const telling = format.createDecoder(start, ({ end }) => {
+    firstEnd ??= end;
   });
-  const scratch = new Uint8Array(Math.min(SCRATCH_BYTES, limitEnd - start));
-  let at = start;
-  while (at < targetEnd || (first.end === undefined && at < limitEnd)) {
-    const stop = at < targetEnd ? targetEnd : limitEnd;
-    const chunk = scratch.subarray(0, Math.min(scratch.length, stop - at));
+  await decode(source, telling, start, limitEnd, () => firstEnd !== undefined);
+  return firstEnd;
+}
+
+/** Decodes [start, end) until there is enough. What is malformed after a whole record is not met yet. */
+async function decode(
+  source: CutSource,
+  decoder: RecordDecoder,
+  start: Offset,
+  end: Offset,
+  isEnough = () => false,
+): Promise<void> {
+  const scratch = new Uint8Array(Math.min(SCRATCH_BYTES, end - start));
+  for (let at = start; at < end && !isEnough(); at += scratch.length) {
+    const chunk = scratch.subarray(0, Math.min(scratch.length, end - at));
     await source.readInto(chunk, at);
-    at += chunk.length;
     try {
       decoder.push(chunk);
     } catch (error) {
-      if (first.end === undefined || !isRigError(error, 'RIG_RECORD_MALFORMED')) {
+      if (decoder.records === 0 || !isRigError(error, 'RIG_RECORD_MALFORMED')) {
         throw error;
       }
-      break; // what is before it is good
+      return;
     }
   }
-  return { decoder, firstEnd: first.end };
 }
 
 function tooLong(format: JournalFormat, start: Offset, limitBytes: number): RigError {
