@@ -14,8 +14,8 @@ export interface SealedFrame {
   readonly stored: Uint8Array;
 }
 
-/** Frames compressed at a time; more than the machine has cores gains nothing and holds memory. */
-export const FRAMES_UNDER_WAY = 2;
+/** Frames read, compressed or waiting for an earlier one at a time: libuv's four threads are busy then. */
+export const FRAMES_UNDER_WAY = 4;
 
 export function isFrameList(value: unknown): value is readonly FrameEntry[] {
   return Array.isArray(value) && value.every((frame) => isNumberList(frame, 3));

@@ -1,7 +1,7 @@
 import type { Compression } from '../archive/compression.ts';
 import { type SealedBatch, sealBatch } from '../archive/seal.ts';
 import type { JournalFormat } from '../journal/contract.ts';
-import { findCut } from '../journal/cut.ts';
+import { type Cut, findCut } from '../journal/cut.ts';
 import type { Journal } from '../journal/tail.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Sha256 } from '../kernel/digest.ts';
@@ -32,6 +32,11 @@ export interface BatchSourceOptions {
   readonly epoch: number;
 }
 
+/** Where a full batch ends, found while the one before it was sealed. */
+interface FoundCut extends Cut {
+  readonly start: Offset;
+}
+
 /** Cuts a journal into sealed batches, now or when they are due. */
 export class BatchSource {
   readonly #options: BatchSourceOptions;
@@ -39,6 +44,7 @@ export class BatchSource {
   readonly #fullBytes: number;
   /** No observation may lie before what the archive already holds. */
   #notBeforeMs = 0;
+  #foundAhead: FoundCut | undefined;
 
   constructor(options: BatchSourceOptions) {
     this.#options = options;
@@ -56,20 +62,46 @@ export class BatchSource {
    * have stored more than that already.
    */
   async next({ first, prev }: Position, seenEnd: Offset): Promise<SealedBatch | undefined> {
-    const { journal, format, archive, epoch, compression } = this.#options;
+    const { journal, archive, epoch, compression } = this.#options;
     if (first >= seenEnd) {
       return undefined;
     }
     await journal.checkRead();
-    const { end, records } = await findCut(journal, format, first, seenEnd, {
-      targetBytes: this.#targetBytes,
-    });
+    const { end, records } = await this.#findCut(first, seenEnd);
     if (end === first) {
       return undefined;
     }
     const observed = journal.observedWithin(first, end, this.#notBeforeMs);
     const content = { archive, first, end, records, prev, epoch, observed };
-    return sealBatch(content, journal.read(first, end), compression);
+    const ahead = this.#findAhead(end, seenEnd);
+    try {
+      return await sealBatch(content, journal.read(first, end), compression);
+    } finally {
+      this.#foundAhead = await ahead;
+    }
+  }
+
+  async #findCut(first: Offset, seenEnd: Offset): Promise<Cut> {
+    const found = this.#foundAhead;
+    if (found?.start === first && found.end <= seenEnd) {
+      return found;
+    }
+    const { journal, format } = this.#options;
+    return findCut(journal, format, first, seenEnd, { targetBytes: this.#targetBytes });
+  }
+
+  /** Reading and counting take a core while sealing waits for others. Trouble is met again when it is its turn. */
+  async #findAhead(start: Offset, seenEnd: Offset): Promise<FoundCut | undefined> {
+    if (start + this.#targetBytes > seenEnd) {
+      return undefined; // more may come that belongs to it
+    }
+    const { journal, format } = this.#options;
+    try {
+      const cut = await findCut(journal, format, start, seenEnd, { targetBytes: this.#targetBytes });
+      return cut.end > start ? { ...cut, start } : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   /**
