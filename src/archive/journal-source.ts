@@ -56,9 +56,10 @@ async function* readPieces(
   let offset = Math.min(baseBytes, start.offset);
   for await (const chunk of journal.read(offset, end.offset)) {
     options.signal?.throwIfAborted();
+    const own = chunk.subarray(Math.max(0, baseBytes - offset));
     await chain.take(chunk, offset);
-    yield* piecesOf(chunk.subarray(Math.max(0, baseBytes - offset)));
-    offset += chunk.length;
+    offset += chunk.length; // now: who takes the pieces may give the memory back
+    yield* piecesOf(own);
   }
   if (chain.value !== end.chain) {
     await mustBeThere(store, start, end, options);

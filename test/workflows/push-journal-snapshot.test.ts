@@ -103,6 +103,14 @@ describe('a snapshot of the journal', () => {
     });
   });
 
+  it('is made of a journal that takes several reads', async () => {
+    const world = await worldWith(0);
+    const journal = noisy(3_000 * KIB, 1);
+    world.fileSystem.append(JOURNAL, journal);
+    const { durable } = await world.once({ journal: JOURNAL, batchBytes: 64 * KIB, journalSnapshot: true });
+    expect((await contentAt(world, durable)).equals(journal)).toBe(true);
+  });
+
   it('is refused when the journal here is not what was archived', async () => {
     const world = await worldWith(0);
     const journal = noisy(3_000 * KIB, 1);
