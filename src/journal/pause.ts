@@ -26,9 +26,11 @@ export class Pause {
     }
   };
 
-  /** Forgets hints so far: call it right before the look that answers them. */
-  clear(): void {
+  /** Forgets hints so far, and says whether there were any: call it right before the look that answers them. */
+  clear(): boolean {
+    const wasHinted = this.#hinted;
     this.#hinted = false;
+    return wasHinted;
   }
 
   /** Resolves after `limitMs`, or sooner on a hint. Rejects with the signal's reason when it is aborted. */

@@ -16,11 +16,13 @@ export const READ_CHUNK_BYTES = 512 * KIB;
 const REMEMBERED_BYTES = 64 * KIB;
 
 const DEFAULT_POLL_MS = 250;
+/** Where hints come, looks are for what gives none; a look costs half a millisecond of a core's time. */
+const HINTED_POLLS = 4;
 
 export interface JournalSurroundings {
   readonly fileSystem: FileSystem;
   readonly clock: Clock;
-  /** How often to look at a journal that gives no hints. Default 250 ms. */
+  /** How often to look at a journal that gives no hints, and a fourth as often where they come. Default 250 ms. */
   readonly pollMs?: number;
 }
 
@@ -62,6 +64,8 @@ export class Journal {
   readonly #observations = new Observations();
   readonly #pause: Pause;
   #watcher: { close(): void } | undefined;
+  /** Believed until the file is seen to have grown without one. */
+  #hintsCome = true;
   #seenEnd: Offset = 0;
   /** The last bytes read, up to 64 KiB, and where they begin. */
   #remembered: { readonly start: Offset; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array() };
@@ -117,14 +121,19 @@ export class Journal {
     signal.throwIfAborted();
     this.#watcher ??= this.#fileSystem.watch(this.path, this.#pause.hint);
     const deadlineMs = this.#clock.monotonicMs() + (timeoutMs ?? Number.POSITIVE_INFINITY);
-    for (;;) {
-      this.#pause.clear();
+    for (let hasWaited = false; ; hasWaited = true) {
+      const wasHinted = this.#pause.clear();
+      const knownEnd = this.#seenEnd;
       const sizeBytes = await this.observe();
+      if (sizeBytes > knownEnd && (hasWaited || wasHinted)) {
+        this.#hintsCome = wasHinted;
+      }
       const leftMs = deadlineMs - this.#clock.monotonicMs();
       if (sizeBytes > beyond || leftMs <= 0) {
         return sizeBytes;
       }
-      await this.#pause.wait(Math.min(this.#pollMs, leftMs), signal);
+      const pollMs = this.#hintsCome ? HINTED_POLLS * this.#pollMs : this.#pollMs;
+      await this.#pause.wait(Math.min(pollMs, leftMs), signal);
     }
   }
 

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { openJournal } from '../../src/journal/tail.ts';
+import type { MemoryFileSystem } from '../support/memory-filesystem.ts';
 import { PATH, setUp, truncated } from './journal-support.ts';
+
+/** How often the journal has been looked at from now on. */
+function countLooks(fileSystem: MemoryFileSystem): () => number {
+  let looks = 0;
+  fileSystem.beforeCall = ({ name }) => {
+    looks += name === 'handle.stat' ? 1 : 0;
+  };
+  return () => looks;
+}
 
 describe('Journal.waitForGrowth', () => {
   test('resolves at once when the file is longer already', async () => {
@@ -18,15 +28,45 @@ describe('Journal.waitForGrowth', () => {
     expect(clock.monotonicMs() - startMs).toBeLessThanOrEqual(5);
   });
 
-  test('finds growth by looking when no hint comes', async () => {
+  test('finds growth by looking when no hint comes, within a second and then four times as soon', async () => {
     const { clock, fileSystem, signal } = await setUp();
     fileSystem.watch = () => ({ close() {} });
     const journal = await openJournal(PATH, { fileSystem, clock });
-    const grown = journal.waitForGrowth(4, undefined, signal);
-    await clock.advance(50);
-    fileSystem.append(PATH, 'two\n');
-    expect(await clock.runUntil(grown)).toBe(8);
-    expect(clock.monotonicMs()).toBe(250);
+    const foundAfterMs: number[] = [];
+    for (let seenEnd = 4; seenEnd < 20; seenEnd += 4) {
+      const startedMs = clock.monotonicMs();
+      const grown = journal.waitForGrowth(seenEnd, undefined, signal);
+      await clock.advance(50);
+      fileSystem.append(PATH, 'two\n');
+      expect(await clock.runUntil(grown)).toBe(seenEnd + 4);
+      foundAfterMs.push(clock.monotonicMs() - startedMs);
+    }
+    expect(foundAfterMs).toEqual([1_000, 250, 250, 250]);
+  });
+
+  test('looks seldom again once hints come again', async () => {
+    const { clock, fileSystem, signal } = await setUp();
+    let hint = () => {};
+    fileSystem.watch = (_, onHint) => {
+      hint = onHint;
+      return { close() {} };
+    };
+    const journal = await openJournal(PATH, { fileSystem, clock });
+    for (const [end, isHinted] of [
+      [8, false],
+      [12, true],
+    ] as const) {
+      const grown = journal.waitForGrowth(end - 4, undefined, signal);
+      await clock.advance(50);
+      fileSystem.append(PATH, 'two\n');
+      if (isHinted) {
+        hint();
+      }
+      expect(await clock.runUntil(grown)).toBe(end);
+    }
+    const looks = countLooks(fileSystem);
+    await clock.runUntil(journal.waitForGrowth(12, 2_000, signal));
+    expect(looks()).toBe(3); // at 0, 1000 and 2000 ms
   });
 
   test('gives up when the time is over, with the size seen last', async () => {
@@ -43,10 +83,7 @@ describe('Journal.waitForGrowth', () => {
       return { close() {} };
     };
     const journal = await openJournal(PATH, { fileSystem, clock });
-    let looks = 0;
-    fileSystem.beforeCall = ({ name }) => {
-      looks += name === 'handle.stat' ? 1 : 0;
-    };
+    const looks = countLooks(fileSystem);
     const waiting = journal.waitForGrowth(4, 100, signal);
     for (let ms = 0; ms < 100; ms += 1) {
       for (let hints = 0; hints < 100; hints += 1) {
@@ -55,22 +92,19 @@ describe('Journal.waitForGrowth', () => {
       await clock.advance(1);
     }
     await waiting;
-    expect(looks).toBeGreaterThan(10);
-    expect(looks).toBeLessThanOrEqual(21);
+    expect(looks()).toBeGreaterThan(10);
+    expect(looks()).toBeLessThanOrEqual(21);
   });
 
   test('goes back to regular looks after a hint that meant nothing', async () => {
     const { clock, fileSystem, journal, signal } = await setUp();
-    const waiting = journal.waitForGrowth(4, 1000, signal);
+    const waiting = journal.waitForGrowth(4, 3_000, signal);
     await clock.advance(50);
     fileSystem.append(PATH, '');
     await clock.advance(5);
-    let looks = 0;
-    fileSystem.beforeCall = ({ name }) => {
-      looks += name === 'handle.stat' ? 1 : 0;
-    };
+    const looks = countLooks(fileSystem);
     await clock.runUntil(waiting);
-    expect(looks).toBe(4); // at 300, 550, 800 and 1000 ms
+    expect(looks()).toBe(3); // at 1050, 2050 and 3000 ms
   });
 
   test('does not miss a hint that comes while it looks', async () => {
@@ -112,7 +146,7 @@ describe('Journal.waitForGrowth', () => {
     );
     fileSystem.append('/other', 'one\n');
     await fileSystem.rename('/other', PATH);
-    await clock.advance(250);
+    await clock.advance(1_000);
     await outcome;
   });
 });
