@@ -2,7 +2,12 @@ import type { ListedSnapshot } from '../archive/catalog.ts';
 import { snapshotKey } from '../archive/layout.ts';
 import { readSnapshotHead } from '../archive/snapshot-object.ts';
 import { SnapshotShelf } from '../archive/snapshot-shelf.ts';
-import { type LocalSnapshot, listSnapshots, type SnapshotNames } from '../journal/snapshots/directory.ts';
+import {
+  type LocalSnapshot,
+  listSnapshots,
+  removeSnapshot,
+  type SnapshotNames,
+} from '../journal/snapshots/directory.ts';
 import { assert } from '../kernel/assert.ts';
 import { parseTime } from '../kernel/clock.ts';
 import { isRigError, type RigError } from '../kernel/errors.ts';
@@ -120,7 +125,7 @@ export class LocalSnapshots {
 
   /**
    * Removes here what is archived, but the newest ones. What an earlier run has stored is compared first, byte for
-   * byte: it may be the last copy.
+   * byte: it may be the last copy. Errors as {@link removeSnapshot}.
    */
   async prune(): Promise<void> {
     const { pruneLocal } = this.#options;
@@ -129,13 +134,14 @@ export class LocalSnapshots {
     }
     const { fileSystem, report, stop } = this.#context;
     for (const snapshot of (await this.#list()).slice(0, -pruneLocal)) {
-      const { at, path, kind } = snapshot;
+      const { at, path } = snapshot;
       if (stop.aborted || !this.#archived.has(at) || !(await this.#isCertain(snapshot))) {
         continue;
       }
-      await fileSystem.remove(path, { recursive: kind === 'directory' });
-      const message = `removed ${path}: it is archived`;
-      report({ type: 'note', code: 'snapshot-pruned-here', message, details: { at } });
+      if (await removeSnapshot(fileSystem, snapshot)) {
+        const message = `removed ${path}: it is archived`;
+        report({ type: 'note', code: 'snapshot-pruned-here', message, details: { at } });
+      }
     }
   }
 

@@ -121,6 +121,38 @@ describe('push with snapshots', () => {
     expect(names.sort()).toEqual(['1000', '30']);
   });
 
+  it('does not mind when the application removes a snapshot just before it would', async () => {
+    const world = await worldWith(100);
+    for (const at of [10, 20, 30]) {
+      take(world, String(at), `state ${at}`);
+    }
+    const remove = world.fileSystem.remove.bind(world.fileSystem);
+    world.fileSystem.remove = async (path, options) => {
+      await remove(path, options);
+      await remove(path, options);
+    };
+    const run = world.start({ journal: JOURNAL, snapshots: { ...SNAPSHOTS, pruneLocal: 1 } });
+    expect(await world.clock.runUntil(run.ended)).toMatchObject({ snapshots: 3, skippedSnapshots: 0 });
+    expect(run.reports).not.toContainEqual(expect.objectContaining({ code: 'snapshot-pruned-here' }));
+    expect((await world.fileSystem.list(DIRECTORY)).map(({ name }) => name)).toEqual(['30']);
+  });
+
+  it('says so when it may not remove a snapshot here, and all is archived by then', async () => {
+    const world = await worldWith(100);
+    take(world, '10', 'state 10');
+    take(world, '20', 'state 20');
+    world.fileSystem.remove = async () => {
+      throw Object.assign(new Error('not allowed'), { code: 'EACCES' });
+    };
+    const push = world.once({ journal: JOURNAL, snapshots: { ...SNAPSHOTS, pruneLocal: 1 } });
+    await expect(push).rejects.toMatchObject({
+      code: 'RIG_LOCAL_IO',
+      message: 'cannot remove snapshot /snapshots/10: EACCES',
+      hint: expect.stringContaining('--prune-local'),
+    });
+    expect((await contentAt(world, 20)).toString()).toBe('state 20');
+  });
+
   it('removes nothing here that an earlier run may have stored with other bytes', async () => {
     const world = await worldWith(100);
     take(world, '10', 'one');

@@ -56,6 +56,34 @@ export async function listSnapshots(
   return { snapshots: [...byOffset.values()].sort((a, b) => a.at - b.at), ignored };
 }
 
+/**
+ * Removes a snapshot, with all that is in it. False: it is gone already, since the application may remove some too.
+ * Repeatable.
+ * @throws RigError RIG_LOCAL_IO
+ */
+export async function removeSnapshot(
+  fileSystem: FileSystem,
+  { path, kind }: LocalSnapshot,
+): Promise<boolean> {
+  try {
+    await fileSystem.remove(path, { recursive: kind === 'directory' });
+    return true;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === undefined) {
+      throw error;
+    }
+    if (errno === 'ENOENT') {
+      return false;
+    }
+    throw new RigError('RIG_LOCAL_IO', `cannot remove snapshot ${path}: ${errno}`, {
+      hint: 'allow this user to remove what is in that directory, or leave out --prune-local',
+      cause: error,
+      details: { path, errno },
+    });
+  }
+}
+
 async function listDirectory(fileSystem: FileSystem, directory: string): Promise<DirectoryEntry[]> {
   try {
     return [...(await fileSystem.list(directory))];
