@@ -1,7 +1,8 @@
 /**
- * The command line, in whose store everything is older than it is: so that a process that removes what is old can be
- * killed, also in between, since it removes one object after the other and says `deleting` before the first.
- * node aged-rigctl.ts AGE_MS ARGUMENT…
+ * The command line, in whose store everything is older than it is, and which halts in the first removal of several
+ * objects: one after the other goes as far as that fraction of them, in [0, 1), and the next is just being removed
+ * when it says `halted`. At least one is left. So a process can be killed when it has removed what is old in part.
+ * node aged-rigctl.ts AGE_MS FRACTION ARGUMENT…
  */
 import { processIo } from '../../src/cli/io.ts';
 import { runCommand } from '../../src/cli/run-command.ts';
@@ -10,22 +11,28 @@ import type { CallOptions, Store } from '../../src/store/contract.ts';
 import { openStore } from '../../src/store/registry.ts';
 import { agedStore } from './aged-store.ts';
 
-const PAUSE_MS = 2;
+const FOR_EVER_MS = 1_000_000_000;
 
-const [ageMs = '', ...args] = process.argv.slice(2);
+const [ageMs = '', fraction = '', ...args] = process.argv.slice(2);
 const { exitCode } = await runCommand(args, {
   ...processIo(),
-  openStore: async (url, environment) => slowly(agedStore(await openStore(url, environment), Number(ageMs))),
+  openStore: async (url, environment) => halting(agedStore(await openStore(url, environment), Number(ageMs))),
 });
 process.exitCode = exitCode;
 
-function slowly(store: Store): Store {
+function halting(store: Store): Store {
   const remove = async (keys: readonly string[], options?: CallOptions) => {
-    process.stdout.write('{"type":"deleting"}\n');
-    for (const key of keys) {
-      await store.delete([key], options);
-      await systemClock.sleep(PAUSE_MS);
+    if (keys.length < 2) {
+      return store.delete(keys, options);
     }
+    const last = Math.floor(Number(fraction) * (keys.length - 1));
+    for (const key of keys.slice(0, last)) {
+      await store.delete([key], options);
+    }
+    const removed = store.delete(keys.slice(last, last + 1), options);
+    process.stdout.write('{"type":"halted"}\n');
+    await removed;
+    return systemClock.sleep(FOR_EVER_MS);
   };
   return { ...store, delete: remove };
 }

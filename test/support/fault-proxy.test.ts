@@ -210,6 +210,23 @@ describe('a fault', () => {
     expect(SENT.equals(fake.requests[0]?.body ?? Buffer.alloc(0))).toBe(true);
   });
 
+  it('tells when a request has been answered, and when what was forecast is done', async () => {
+    await using proxy = await start();
+    const done: (string | undefined)[] = [];
+    proxy.onDone = ({ url }) => done.push(`${url} after ${pathsSeen().length}`);
+    proxy.forecast = ({ url }) => (url === '/never' ? 'silence before' : undefined);
+    await get(proxy, '/first');
+    const gone = new AbortController();
+    const never = call(proxy, '/never', { signal: gone.signal });
+    while (done.length < 2) {
+      await get(proxy, '/while');
+    }
+    gone.abort();
+    await expect(never).rejects.toMatchObject({ name: 'AbortError' });
+    expect(done[0]).toBe('/first after 1');
+    expect(done.filter((what) => what?.startsWith('/never'))).toHaveLength(1);
+  });
+
   it('closes a connection just as it is used again', async () => {
     await using proxy = await start();
     proxy.forecast = once('stale connection');

@@ -18,11 +18,10 @@ export type Cut = 'hang' | 'reset' | 'refuse';
 export interface FaultProxyOptions {
   /** For where in a body a fault strikes, and for how long a late request is held. */
   readonly seed?: number;
+  /** Late requests land when at most so many others have come. */
+  readonly latest?: number;
   readonly clock?: Clock;
 }
-
-/** Late requests land when at most so many others have come. */
-const LATEST = 8;
 
 /**
  * An HTTP proxy on loopback, between an S3 client and a server, that does what networks and servers do on bad days.
@@ -31,6 +30,8 @@ const LATEST = 8;
 export class FaultProxy {
   /** Decides about each request as its headers come in. */
   forecast: Forecast = () => undefined;
+  /** Called when a request has been answered, or what was forecast for it has been done. */
+  onDone: (request: IncomingMessage) => void = () => undefined;
   /** Before each request is sent on. */
   latencyMs = 0;
   slowMs = 300;
@@ -40,6 +41,7 @@ export class FaultProxy {
   readonly trace: string[] = [];
   readonly #server: URL;
   readonly #clock: Clock;
+  readonly #latest: number;
   readonly #network: Network;
   readonly #random: () => number;
   readonly #lines = new Set<Line>();
@@ -52,9 +54,10 @@ export class FaultProxy {
   #listener: Server;
   #port = 0;
 
-  private constructor(server: URL, { seed = 1, clock = systemClock }: FaultProxyOptions) {
+  private constructor(server: URL, { seed = 1, latest = 8, clock = systemClock }: FaultProxyOptions) {
     this.#server = server;
     this.#clock = clock;
+    this.#latest = latest;
     this.#network = new Network(clock);
     this.#random = seededRandom(seed).next;
     this.#listener = this.#newListener();
@@ -151,6 +154,7 @@ export class FaultProxy {
     const exchange = new Exchange(request, response, line, this.#server, this.#random());
     try {
       await this.#pass(exchange, fault);
+      this.onDone(request);
     } catch (error) {
       // Either side went away: to the other it looks the same.
       this.#note(request, messageOf(error));
@@ -170,7 +174,7 @@ export class FaultProxy {
     await strike(fault, exchange, {
       slowMs: this.slowMs,
       sleep: (durationMs) => this.#clock.sleep(durationMs),
-      later: (land) => this.#held.push({ land, left: Math.ceil(this.#random() * LATEST) }),
+      later: (land) => this.#held.push({ land, left: Math.ceil(this.#random() * this.#latest) }),
     });
   }
 

@@ -51,21 +51,31 @@ export async function unfinishedUploads(): Promise<readonly string[]> {
   return Uploads.map(({ Key = '' }) => Key);
 }
 
-/**
- * How many parts uploads below a URL have left behind. An upload without any, of which the server's answer got lost,
- * takes no room.
- */
-export async function partsLeftBehind({ hostname: Bucket, pathname }: URL): Promise<number> {
+/** An upload in parts that was neither completed nor given up. */
+export interface UnfinishedUpload {
+  /** In the bucket. */
+  readonly key: string;
+  /** How many parts of it the server has; without any it takes no room. */
+  readonly parts: number;
+}
+
+/** Those below a URL. */
+export async function uploadsLeftBehind({ hostname: Bucket, pathname }: URL): Promise<UnfinishedUpload[]> {
   const client = s3Client();
   const Prefix = pathname.slice(1);
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix }));
-  let left = 0;
+  const left: UnfinishedUpload[] = [];
   for (const { Key, UploadId } of Uploads) {
     const { Parts = [] } = await client.send(new ListPartsCommand({ Bucket, Key, UploadId }));
-    left += Parts.length;
+    left.push({ key: Key ?? '', parts: Parts.length });
   }
   client.destroy();
   return left;
+}
+
+/** How many parts uploads below a URL have left behind. */
+export async function partsLeftBehind(url: URL): Promise<number> {
+  return (await uploadsLeftBehind(url)).reduce((sum, { parts }) => sum + parts, 0);
 }
 
 /** A bucket of its own, for what changes a bucket as a whole. */

@@ -23,6 +23,8 @@ export class ApplicationProcess {
   readonly #lines: Interface;
   readonly #said = { full: 0, snapshot: 0 };
   #written = 0;
+  /** Where it took the last snapshot that it was asked for. */
+  #askedAt = 0;
 
   constructor({ journal, seed, sync, snapshots }: ApplicationOptions) {
     const takes = snapshots === undefined ? [] : [snapshots.kind, snapshots.directory];
@@ -34,6 +36,8 @@ export class ApplicationProcess {
     this.#lines.on('line', (line) => {
       if (line === 'full' || line === 'snapshot') {
         this.#said[line] += 1;
+      } else if (line.includes(' ')) {
+        this.#askedAt = Number(line.split(' ')[1]);
       } else {
         this.#written = Number(line);
       }
@@ -54,6 +58,14 @@ export class ApplicationProcess {
   says(what: 'full' | 'snapshot'): Promise<void> {
     const before = this.#said[what];
     return this.#until(() => this.#said[what] > before);
+  }
+
+  /** Makes it take a snapshot, and returns where. */
+  async takeSnapshot(size: 'small' | 'large'): Promise<number> {
+    const before = this.#askedAt;
+    this.#child.stdin?.write(size);
+    await this.#until(() => this.#askedAt > before);
+    return this.#askedAt;
   }
 
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {

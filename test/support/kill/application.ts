@@ -2,7 +2,7 @@
  * An application with a journal, for tests that kill it: appends record after record, says each one's end, and
  * ends with its stdin. A record that it was killed in the middle of is completed at the next start. Where there is no
  * room it says `full` and tries again. With a directory it also puts snapshots of its state there, files or trees, and
- * says `snapshot` after each.
+ * says `snapshot` after each. After `small` or `large` on its stdin it takes one at once, and says `large 12345`.
  * node application.ts JOURNAL SEED sync|nosync [file|tree DIRECTORY]
  */
 import {
@@ -33,9 +33,14 @@ const [path = '', seed = '', sync = '', kind = '', directory = ''] = process.arg
 const text = new JournalText(Number(seed));
 const journal = openSync(path, 'a');
 let stopped = false;
-process.stdin.resume().on('end', () => {
-  stopped = true;
-});
+let wanted: 'small' | 'large' | undefined;
+process.stdin
+  .on('data', (line) => {
+    wanted = String(line) === 'large' ? 'large' : 'small';
+  })
+  .on('end', () => {
+    stopped = true;
+  });
 
 for (let at = fstatSync(journal).size; !stopped; ) {
   const end = text.recordEndAfter(at);
@@ -47,7 +52,8 @@ for (let at = fstatSync(journal).size; !stopped; ) {
     fdatasyncSync(journal);
   }
   say(String(end));
-  if (directory !== '' && Math.floor(at / SNAPSHOT_EVERY_BYTES) < Math.floor(end / SNAPSHOT_EVERY_BYTES)) {
+  const isDue = Math.floor(at / SNAPSHOT_EVERY_BYTES) < Math.floor(end / SNAPSHOT_EVERY_BYTES);
+  if (directory !== '' && (isDue || wanted !== undefined)) {
     takeSnapshot(end);
   }
   at = end;
@@ -74,22 +80,23 @@ function takeSnapshot(at: number): void {
   }
   try {
     rmSync(unfinished, { recursive: true, force: true });
-    writeState(unfinished, at);
+    writeState(unfinished, at, wanted === 'large');
     renameSync(unfinished, finished);
     syncDirectory(directory);
-    say('snapshot');
+    say(wanted === undefined ? 'snapshot' : `${wanted} ${at}`);
+    wanted = undefined;
   } catch (error) {
     sayIfFull(error);
   }
 }
 
-function writeState(target: string, at: number): void {
+function writeState(target: string, at: number, isLarge: boolean): void {
   if (kind === 'file') {
-    writeDurably(target, stateFileAt(text, at));
+    writeDurably(target, stateFileAt(text, at, isLarge));
     return;
   }
   mkdirSync(target);
-  for (const [name, bytes] of stateAt(text, at)) {
+  for (const [name, bytes] of stateAt(text, at, isLarge)) {
     writeDurably(join(target, name), bytes);
   }
   syncDirectory(target);

@@ -52,10 +52,10 @@ export async function listArchive(
   };
 }
 
-async function expectVerified(
+export async function expectVerified(
   scene: KillScene,
   mayWarnOf: readonly string[],
-  closely: readonly string[],
+  closely: readonly string[] = [],
 ): Promise<void> {
   const { result } = await scene.judge(['verify', ...closely]);
   expect(result).toMatchObject({ findings: [] });
@@ -77,7 +77,7 @@ async function expectRestored(scene: KillScene, at: number | 'latest'): Promise<
 }
 
 /** Restores the state, with the journal after it, and returns where that ends. `base`: the snapshot that it must be. */
-async function expectState(scene: KillScene, at: number | 'latest', base?: number): Promise<number> {
+export async function expectState(scene: KillScene, at: number | 'latest', base?: number): Promise<number> {
   const target = scene.path(`state-${base === undefined ? 'before' : 'at'}-${at}`);
   const { result } = await scene.judge(['restore', '--state', '--to', target, '--at', `${at}`]);
   const end = await expectStateAt(scene, target);
@@ -93,14 +93,15 @@ export async function expectStateAt(scene: KillScene, target: string): Promise<n
   expect(isTree).toBe(scene.snapshots === 'tree');
   const head = await readFile(isTree ? join(target, 'at') : target);
   const base = Number.parseInt(head.toString('latin1', 0, 16), 10);
+  const isLarge = scene.large.has(base);
   if (isTree) {
-    const expected = stateAt(scene.text, base);
+    const expected = stateAt(scene.text, base, isLarge);
     expect((await readdir(target)).sort()).toEqual([...expected.keys()].sort());
     for (const [name, bytes] of expected) {
       expectSame(await readFile(join(target, name)), bytes, `${name} of the state at ${base}`);
     }
   } else {
-    expectSame(head, stateFileAt(scene.text, base), `the state at ${base}`);
+    expectSame(head, stateFileAt(scene.text, base, isLarge), `the state at ${base}`);
   }
   const after = await readFile(`${target}.journal`).catch(() => Buffer.alloc(0));
   const end = base + after.length;

@@ -1,7 +1,8 @@
 import { afterAll, expect, it } from 'vitest';
 import { seededRandom } from '../seeded-random.ts';
 import { checkArchive } from './check.ts';
-import { type Fault, faultsOf } from './faults.ts';
+import type { Fault } from './fault.ts';
+import { faultsOf } from './faults.ts';
 import { KillScene, type OpenPlace } from './scene.ts';
 
 /** Each scene has its own seed: the first one's, then the numbers after it. */

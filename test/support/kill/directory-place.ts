@@ -12,6 +12,8 @@ export async function openDirectoryPlace(directory: string): Promise<Place> {
     directUrl: url,
     intervals: ['0', '5ms', '50ms'],
     batchBytes: ['4KiB', '16KiB', '8MiB'],
+    putMoments: [],
+    unfinishedPuts: async () => [],
   };
   if (!hasDisks()) {
     mkdirSync(path);

@@ -1,40 +1,25 @@
 import { existsSync } from 'node:fs';
 import { readFile, rm, truncate } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { KIB } from '../../../src/kernel/size.ts';
 import { SmallDisk } from '../small-disk.ts';
-import { checkArchive, expectPrefix, expectStateAt, listArchive } from './check.ts';
+import { checkArchive, expectPrefix, expectStateAt } from './check.ts';
+import { type Fault, killPusher } from './fault.ts';
 import type { Outage } from './place.ts';
+import { PRUNE_FAULTS } from './prune-faults.ts';
+import { killInPut } from './put-faults.ts';
 import type { KillScene } from './scene.ts';
-
-/** Something that happens in a round. */
-export interface Fault {
-  readonly name: string;
-  /** Only where the application takes some. */
-  readonly needsSnapshots?: true;
-  /** Starts again what it ends. */
-  readonly strike: (scene: KillScene) => Promise<void>;
-}
 
 /** A start of rigctl takes about half of this. */
 const LONGEST_START_MS = 500;
 /** A snapshot takes about half of this. */
 const LONGEST_SNAPSHOT_MS = 60;
-/** A prune that deletes slowly takes about half of this. */
-const LONGEST_PRUNE_MS = 400;
-/** Takes what is in the archive for so old that prune may remove it. */
-const AGED_PROGRAM = [
-  fileURLToPath(new URL('../aged-rigctl.ts', import.meta.url)),
-  String(2 * 24 * 3_600_000),
-];
-const KEPT_SNAPSHOTS = 2;
-
 /** All that can happen in such a place, in a fixed order. */
 export function faultsOf(scene: KillScene): readonly Fault[] {
   const outages = scene.place.outages.flatMap((outage) => [rideOut(outage), killMeanwhile(outage)]);
   return [
     ...SNAPSHOT_FAULTS,
+    ...scene.place.putMoments.map((group) => killInPut(scene.pick(group))),
     ...outages,
     ...(scene.disk === undefined ? [] : DISK_FAULTS),
     ...(scene.place.cutPower === undefined ? [] : [CUT_POWER_OF_ARCHIVE]),
@@ -96,7 +81,7 @@ const SNAPSHOT_FAULTS: readonly Fault[] = [
       await killPusher(scene);
     },
   },
-  { name: 'kill a prune', needsSnapshots: true, strike: killPrune },
+  ...PRUNE_FAULTS,
 ];
 
 const DISK_FAULTS: readonly Fault[] = [
@@ -132,11 +117,6 @@ async function recoverJournal(scene: KillScene): Promise<void> {
   const synced = scene.sync ? scene.application.written : 0;
   expect(good).toBeGreaterThanOrEqual(Math.max(synced, ...scene.acknowledged()));
   await truncate(scene.journal, good);
-}
-
-async function killPusher(scene: KillScene): Promise<void> {
-  await scene.pusher.end('SIGKILL');
-  scene.startPusher();
 }
 
 async function killBoth(scene: KillScene): Promise<void> {
@@ -184,36 +164,6 @@ async function killRestorer(scene: KillScene): Promise<void> {
   await expectWhole();
   await rm(target, { recursive: true });
   await rm(`${target}.journal`, { force: true });
-}
-
-/** Whenever a prune dies, what its policy promises is there; the next one goes on. */
-async function killPrune(scene: KillScene): Promise<void> {
-  const args = ['prune', '--keep-last', String(KEPT_SNAPSHOTS), '--yes'];
-  while ((await listArchive(scene)).snapshots.length <= KEPT_SNAPSHOTS) {
-    await scene.pusher.waitFor(scene.fromNowOn(({ code }) => code === 'snapshot-stored'));
-  }
-  await promisingTheNewest(scene, async () => {
-    const pruner = scene.start(args, AGED_PROGRAM);
-    await pruner.waitFor(({ type }) => type === 'deleting');
-    await scene.sleepUpTo(LONGEST_PRUNE_MS);
-    await pruner.end('SIGKILL');
-  });
-  await scene.paused(() => checkArchive(scene, { mayWarnOf: ['latest-stale', 'range-unrestorable'] }));
-  await promisingTheNewest(scene, async () => {
-    expect(await scene.start(args, AGED_PROGRAM).ended).toMatchObject({ exitCode: 0 });
-  });
-}
-
-/**
- * A prune promises every offset from the oldest of the newest snapshots on. Of those that come meanwhile it may have
- * seen any.
- */
-async function promisingTheNewest(scene: KillScene, prune: () => Promise<void>): Promise<void> {
-  const before = await listArchive(scene);
-  await prune();
-  const after = await listArchive(scene);
-  const all = [...new Set([...before.snapshots, ...after.snapshots])].sort((one, other) => one - other);
-  scene.promisedFrom = all.at(-KEPT_SNAPSHOTS) ?? scene.promisedFrom;
 }
 
 /** The application stops in the middle of a record; what is whole is pushed, and it goes on when there is room. */

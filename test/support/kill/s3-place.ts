@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { assert } from '../../../src/kernel/assert.ts';
 import { type Cut, FaultProxy } from '../fault-proxy.ts';
 import { type FaultName, storm } from '../faults.ts';
-import { freshS3Url } from '../real-s3.ts';
+import { freshS3Url, uploadsLeftBehind } from '../real-s3.ts';
 import type { Outage, Place } from './place.ts';
+import { putMoments } from './put-moments.ts';
 
 const CEPH_RGW = fileURLToPath(new URL('../../../.ci/ceph-rgw', import.meta.url));
 
@@ -24,11 +25,14 @@ const BAD_DAYS: readonly FaultName[] = [
   'stale connection',
 ];
 
+/** A pusher that starts and puts a snapshot makes about so many requests. */
+const LATEST = 40;
+
 /** An archive on a real S3 server, behind a network that can be cut. */
 export async function openS3Place(): Promise<Place> {
   const { RIGCTL_TEST_S3_ENDPOINT: endpointUrl, RIGCTL_TEST_S3_STATE: state } = process.env;
   assert(endpointUrl !== undefined, 'no S3 server: run this with .ci/with-s3');
-  const proxy = await FaultProxy.start(endpointUrl);
+  const proxy = await FaultProxy.start(endpointUrl, { latest: LATEST });
   const archive = freshS3Url();
   const at = (endpoint: string) => {
     const url = new URL(archive);
@@ -47,6 +51,8 @@ export async function openS3Place(): Promise<Place> {
       badDays(proxy),
       ...(state === undefined ? [] : [restart(state), suspend(state)]),
     ],
+    putMoments: putMoments(proxy),
+    unfinishedPuts: () => uploadsLeftBehind(archive),
     cutPower: undefined,
     impossible: state === undefined ? [notOurs] : [],
     [Symbol.asyncDispose]: () => proxy[Symbol.asyncDispose](),

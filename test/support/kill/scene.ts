@@ -45,6 +45,8 @@ export class KillScene {
   /** Every offset from here on can be restored; below, only what prunes left. */
   promisedFrom = 0;
   lost = 0;
+  /** Where the application has taken large snapshots. */
+  readonly large = new Set<number>();
   readonly #directory: string;
   readonly #seed: number;
   readonly #dice: () => number;
@@ -150,8 +152,9 @@ export class KillScene {
     this.#application = this.#newApplication();
   }
 
-  startPusher(): void {
-    this.#pushers.push(this.start(['push', this.journal, '--follow', ...this.#pushArgs]));
+  /** As users start it, or another program with more arguments. */
+  startPusher(program?: readonly string[], more: readonly string[] = []): void {
+    this.#pushers.push(this.start(['push', this.journal, '--follow', ...this.#pushArgs, ...more], program));
   }
 
   /** A process that may be killed. */
@@ -162,11 +165,25 @@ export class KillScene {
     return started;
   }
 
-  /** A command that nothing happens to, in this process. */
-  async judge(args: readonly string[]): Promise<EndedCommand> {
-    const ended = await new AgedCommand([...args, '--archive', this.place.directUrl], 0).ended;
+  /** A command that nothing happens to, in this process. For it all that is stored is so much older. */
+  async judge(args: readonly string[], ageMs = 0): Promise<EndedCommand> {
+    const ended = await new AgedCommand([...args, '--archive', this.place.directUrl], ageMs).ended;
     expect(ended.result, JSON.stringify(ended.result)).toMatchObject({ ok: true, exitCode: 0 });
     return ended;
+  }
+
+  /** The application takes a snapshot; returns where. */
+  async takeSnapshot(size: 'small' | 'large'): Promise<number> {
+    const at = await this.application.takeSnapshot(size);
+    if (size === 'large') {
+      this.large.add(at);
+    }
+    return at;
+  }
+
+  /** The application removes a snapshot of its own. */
+  removeSnapshot(at: number): Promise<void> {
+    return rm(join(this.#snapshotDirectory, String(at)), { recursive: true, force: true });
   }
 
   /** Resolves when all is durable that the application has written by now. */
