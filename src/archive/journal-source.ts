@@ -6,10 +6,12 @@ import { type Offset, showOffset } from '../kernel/offset.ts';
 import { MIB } from '../kernel/size.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { nextChain } from './batch-header.ts';
+import { readHead } from './batch-object.ts';
 import type { CutPoint } from './cut-at.ts';
 import { vanished } from './damage.ts';
 import { batchKey, LOG_PREFIX, meaningOf } from './layout.ts';
 import type { LocalJournal } from './local-journal.ts';
+import { ArchiveMoved } from './lookout.ts';
 import type { SnapshotSource, SourcePiece } from './seal-snapshot.ts';
 
 const PIECE_BYTES = MIB;
@@ -63,6 +65,7 @@ async function* readPieces(
   }
   if (chain.value !== end.chain) {
     await mustBeThere(store, start, end, options);
+    await mustBeLast(store, chain.lastCut, end, options);
     throw new RigError(
       'RIG_DIVERGED',
       `${journal.path} and the archive differ below ${showOffset(end.offset)}`,
@@ -84,6 +87,14 @@ async function mustBeThere(
   const key = batchKey(start.offset);
   if (start.offset < end.offset && (await store.head(key, options)) === undefined) {
     throw vanished(key);
+  }
+}
+
+/** Some stores list what was put only after a while: then cuts were missing. */
+async function mustBeLast(store: Store, lastCut: Offset, end: CutPoint, options: CallOptions): Promise<void> {
+  const last = await readHead(store, batchKey(lastCut), options);
+  if (last !== undefined && last.header.end < end.offset) {
+    throw new ArchiveMoved(`${batchKey(last.header.end)} is not listed yet`);
   }
 }
 
@@ -117,15 +128,22 @@ class LocalChain {
   readonly #cuts: AsyncIterator<Offset>;
   #position: CutPoint;
   #next: Offset | undefined;
+  #lastCut: Offset;
   #hash: Hash = startSha256();
 
   constructor(start: CutPoint, cuts: AsyncIterable<Offset>) {
     this.#position = start;
+    this.#lastCut = start.offset;
     this.#cuts = cuts[Symbol.asyncIterator]();
   }
 
   get value(): string {
     return this.#position.chain;
+  }
+
+  /** Before the one where it stands. */
+  get lastCut(): Offset {
+    return this.#lastCut;
   }
 
   /** The journal's next bytes, which begin at `offset`; those before the start do not count. */
@@ -145,6 +163,7 @@ class LocalChain {
 
   #passCut(cut: Offset): void {
     const { offset, chain } = this.#position;
+    this.#lastCut = offset;
     this.#position = { offset: cut, chain: nextChain(chain, offset, cut, this.#hash.digest('hex')) };
     this.#hash = startSha256();
     this.#next = undefined;

@@ -8,7 +8,7 @@ import { compareWithJournal } from './compare.ts';
 import { createOnce } from './create-once.ts';
 import { meaningOf, WRITER_PREFIX, writerKey } from './layout.ts';
 import type { LocalJournal } from './local-journal.ts';
-import { fencedBy, Lookout } from './lookout.ts';
+import { ArchiveMoved, fencedBy, Lookout } from './lookout.ts';
 import { type Survey, surveyArchive } from './survey.ts';
 import { Writer } from './writer.ts';
 
@@ -42,6 +42,7 @@ const NOTICE_MS = 15_000;
  *
  * @throws RigError RIG_STORE_UNSUPPORTED the store ignores create-only puts; RIG_FENCED a still newer writer came;
  *   RIG_DIVERGED or RIG_LOCAL_BEHIND the archive moved meanwhile and the journal does not go on from it
+ * @throws ArchiveMoved a still newer writer came and cannot be named: start again
  */
 export async function startWriter(survey: Survey, options: StartOptions): Promise<Writer> {
   const { store, policy, report, journal, identity, signal } = options;
@@ -59,6 +60,11 @@ export async function startWriter(survey: Survey, options: StartOptions): Promis
   const current = await surveyArchive(store, survey.descriptor, { signal });
   if (current.newestClaim !== undefined && current.newestClaim.epoch > claim.epoch) {
     throw fencedBy(current.newestClaim);
+  }
+  if (current.tail.epoch > claim.epoch) {
+    // Its claim was not listed yet. Going on here would put an older writer's batch after its own.
+    await lookout.look(signal);
+    throw new ArchiveMoved(`the writer of epoch ${current.tail.epoch} has stored something meanwhile`);
   }
   if (journal !== undefined && hasMoved(survey, current) && current.tail.last !== undefined) {
     await compareWithJournal(store, current.catalog, current.tail.last, journal, { signal });
@@ -81,13 +87,13 @@ interface Claimed {
   readonly sentMs: number;
 }
 
-/** Creates the claim of the next free epoch. */
+/** Creates the claim of the next free epoch. The newest that is listed may have been pruned, but counts. */
 async function claimEpoch(survey: Survey, options: StartOptions): Promise<Claimed> {
   const { policy, identity } = options;
   let previous = survey.newestClaim;
-  for (;;) {
+  for (let epoch = (survey.catalog.writers.at(-1)?.epoch ?? 0) + 1; ; epoch += 1) {
     const claim: Claim = {
-      epoch: (previous?.epoch ?? 0) + 1,
+      epoch,
       ...identity,
       startedAt: formatTime(policy.clock.wallMs()),
       durable: survey.tail.durable,

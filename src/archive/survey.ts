@@ -7,7 +7,7 @@ import { firstChain } from './batch-header.ts';
 import { type BatchHead, readHead } from './batch-object.ts';
 import { type Catalog, isEmptyPlace, readCatalog } from './catalog.ts';
 import { type Claim, readClaim } from './claim.ts';
-import { damaged } from './damage.ts';
+import { damaged, undefinedWhenGone } from './damage.ts';
 import {
   createDescriptor,
   type Descriptor,
@@ -16,6 +16,7 @@ import {
   readDescriptor,
 } from './descriptor.ts';
 import { readSnapshotHeader } from './snapshot-object.ts';
+import { completeCatalog } from './unlisted.ts';
 
 /** An archive as one listing and a few headers show it. */
 export interface Survey {
@@ -32,6 +33,8 @@ export interface Tail {
   readonly chain: Sha256;
   /** The last batch, or undefined when there is none. It ends before `durable` when a snapshot's cut lies beyond it. */
   readonly last: BatchHead | undefined;
+  /** Of the writer that stored what ends there; 0: nobody has. */
+  readonly epoch: number;
 }
 
 /** A listed batch may be gone when it is read, under a prune; more often than this it is something else. */
@@ -48,7 +51,8 @@ export async function surveyArchive(
 ): Promise<Survey> {
   let seen: Tail | undefined;
   for (let listing = 1; listing <= LISTINGS_LIMIT; listing += 1) {
-    const catalog = await readCatalog(store, options);
+    const listed = await readCatalog(store, options);
+    const catalog = listing === 1 ? listed : await complete(store, listed, options);
     const tail = await readTail(store, descriptor, catalog, options);
     // Batches are listed first: those up to the snapshot's cut may be there by now.
     const isCertain = tail?.durable === tail?.last?.header.end || tail?.durable === seen?.durable;
@@ -62,6 +66,13 @@ export async function surveyArchive(
   throw new RigError('RIG_STORE_UNAVAILABLE', 'the listed batches keep disappearing before they are read', {
     hint: 'look whether something else deletes objects below the archive',
   });
+}
+
+/** Batches that a snapshot proves to be there and that are not listed yet have to be compared with the journal too. */
+async function complete(store: Store, listed: Catalog, options: CallOptions): Promise<Catalog> {
+  const newest = listed.snapshots.at(-1)?.at ?? 0;
+  const completed = await completeCatalog(store, listed, newest, options).catch(undefinedWhenGone);
+  return completed?.catalog ?? listed;
 }
 
 /**
@@ -84,7 +95,8 @@ async function readTail(
     return undefined;
   }
   mustBeOf(descriptor, newest.key, header);
-  return header.cut <= tail.durable ? tail : { ...tail, durable: header.cut, chain: header.chain };
+  const { cut, chain, epoch } = header;
+  return cut <= tail.durable ? tail : { ...tail, durable: cut, chain, epoch };
 }
 
 async function readBatchTail(
@@ -95,14 +107,15 @@ async function readBatchTail(
 ): Promise<Tail | undefined> {
   const listed = catalog.batches.at(-1);
   if (listed === undefined) {
-    return { durable: 0, chain: firstChain(descriptor.id), last: undefined };
+    return { durable: 0, chain: firstChain(descriptor.id), last: undefined, epoch: 0 };
   }
   const last = await readHead(store, listed.key, options);
   if (last === undefined) {
     return undefined;
   }
   mustBeOf(descriptor, listed.key, last.header);
-  return { durable: last.header.end, chain: last.header.chain, last };
+  const { end, chain, epoch } = last.header;
+  return { durable: end, chain, last, epoch };
 }
 
 function mustBeOf(descriptor: Descriptor, key: string, { archive }: { readonly archive: string }): void {

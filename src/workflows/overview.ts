@@ -4,10 +4,10 @@ import { type Claim, readClaim } from '../archive/claim.ts';
 import { missing, needDamage } from '../archive/damage.ts';
 import { meaningOf, WRITER_PREFIX } from '../archive/layout.ts';
 import { type Extent, listedGaps } from '../archive/plan-restore.ts';
-import { needHead } from '../archive/reader.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { SnapshotShelf } from '../archive/snapshot-shelf.ts';
 import { openForReading } from '../archive/survey.ts';
+import { completeCatalog } from '../archive/unlisted.ts';
 import type { RigError } from '../kernel/errors.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
@@ -35,7 +35,8 @@ export async function readOverview({ store, report, stop: signal }: Context): Pr
     report({ type: 'warning', code: 'claim-damaged', message, details: { ...details, code } });
     return undefined;
   });
-  const listing = await readListing(store, descriptor.format !== 'none', { signal });
+  const promised = claim?.durable ?? 0;
+  const listing = await readListing(store, descriptor.format !== 'none', promised, { signal });
   const shelf = new SnapshotShelf(store, descriptor.id, listing.catalog.snapshots, { signal });
   const { snapshotBeyond } = listing;
   const newest = snapshotBeyond === undefined ? undefined : await shelf.newest(snapshotBeyond);
@@ -45,8 +46,8 @@ export async function readOverview({ store, report, stop: signal }: Context): Pr
     shelf,
     ...listing,
     gaps: [...listedGaps(listing.catalog.batches)],
-    promised: claim?.durable ?? 0,
-    ...endOf(listing, claim?.durable ?? 0, newest),
+    promised,
+    ...endOf(listing, promised, newest),
   };
 }
 
@@ -61,29 +62,28 @@ interface Listing {
 }
 
 /** A batch and a snapshot stored between the listings of the one and the other are no loss: another look shows that. */
-async function readListing(store: Store, hasJournal: boolean, options: CallOptions): Promise<Listing> {
-  const seen = await readListingOnce(store, options);
+async function readListing(
+  store: Store,
+  hasJournal: boolean,
+  promised: Offset,
+  options: CallOptions,
+): Promise<Listing> {
+  const seen = await readListingOnce(store, promised, options);
   if (seen.snapshotBeyond === undefined || !hasJournal) {
     return seen;
   }
-  const again = await readListingOnce(store, options);
+  const again = await readListingOnce(store, promised, options);
   return {
     ...again,
     snapshotBeyond: seen.snapshotBeyond > again.batchesEnd ? seen.snapshotBeyond : undefined,
   };
 }
 
-async function readListingOnce(store: Store, options: CallOptions): Promise<Listing> {
-  const catalog = await readCatalog(store, options);
-  const last = catalog.batches.at(-1);
-  let tail: BatchHeader | undefined;
-  let tailDamage: RigError | undefined;
-  try {
-    tail = last && (await needHead(store, last, options)).header;
-  } catch (error) {
-    tailDamage = needDamage(error);
-  }
-  const batchesEnd = tail?.end ?? last?.first ?? 0;
+async function readListingOnce(store: Store, promised: Offset, options: CallOptions): Promise<Listing> {
+  const listed = await readCatalog(store, options);
+  const { catalog, tailDamage, ...last } = await completeCatalog(store, listed, promised, options);
+  const tail = last.tail?.header;
+  const batchesEnd = tail?.end ?? catalog.batches.at(-1)?.first ?? 0;
   const newest = catalog.snapshots.at(-1)?.at ?? 0;
   return { catalog, tail, tailDamage, batchesEnd, snapshotBeyond: newest > batchesEnd ? newest : undefined };
 }

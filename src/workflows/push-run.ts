@@ -4,6 +4,7 @@ import { compareWithJournal, localBehind } from '../archive/compare.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
 import { startWriter, type WriterIdentity } from '../archive/start-writer.ts';
 import { openForPush, type Survey, surveyArchive } from '../archive/survey.ts';
+import { batchAt } from '../archive/unlisted.ts';
 import type { Writer } from '../archive/writer.ts';
 import { findCut } from '../journal/cut.ts';
 import { formatNamed } from '../journal/registry.ts';
@@ -203,11 +204,11 @@ export class PushRun {
     return survey;
   }
 
-  /** Writers are listed last, so that one may know of batches that came after theirs were listed: look again. */
+  /** Writers are listed last, so that one may know of batches that were not listed: look again, and by name. */
   async #warnIfShorter(descriptor: Descriptor, claim: Claim): Promise<void> {
     const { store, report, stop: signal } = this.#context;
     const { tail } = await surveyArchive(store, descriptor, { signal });
-    if (claim.durable > tail.durable) {
+    if (claim.durable > tail.durable && (await batchAt(store, tail.durable, { signal })) === undefined) {
       report({
         type: 'warning',
         code: 'archive-shorter-than-claim',

@@ -76,6 +76,8 @@ async function firstCut(
     }
     before = head ?? before;
   }
+  // Some stores list what was put only after a while.
+  before ??= await readHead(store, batchKey(0), { signal });
   if (before === undefined) {
     return end;
   }

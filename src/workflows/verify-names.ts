@@ -1,9 +1,11 @@
 import type { Catalog, ListedWriter } from '../archive/catalog.ts';
 import { readClaim } from '../archive/claim.ts';
-import { needDamage } from '../archive/damage.ts';
-import { LATEST_KEY, LOG_PREFIX, meaningOf, WRITER_PREFIX } from '../archive/layout.ts';
+import { needDamage, undefinedWhenGone } from '../archive/damage.ts';
+import { LATEST_KEY, WRITER_PREFIX } from '../archive/layout.ts';
+import { completeCatalog } from '../archive/unlisted.ts';
 import { mapInOrder } from '../kernel/concurrency.ts';
 import type { RigError } from '../kernel/errors.ts';
+import type { Offset } from '../kernel/offset.ts';
 import { readWhole } from '../store/body.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import type { VerifyReport } from './verify-report.ts';
@@ -82,20 +84,15 @@ async function claimDamage(store: Store, epoch: number, options: CallOptions): P
 }
 
 /**
- * The catalog, and the batches stored since `LOG/` was listed: a snapshot is stored after the batches up to its offset,
- * and must not seem to lie beyond them.
+ * The catalog, and the batches that were not listed or came later: a snapshot is stored after the batches up to its
+ * offset, and must not seem to lie beyond them. One that is gone since it was listed is for others to judge.
  */
-export async function addNewBatches(store: Store, catalog: Catalog, options: CallOptions): Promise<Catalog> {
-  if (catalog.snapshots.length === 0) {
-    return catalog;
-  }
-  const batches = [...catalog.batches];
-  const after = catalog.batches.at(-1)?.key;
-  for await (const { key, sizeBytes } of store.list(LOG_PREFIX, { ...options, after })) {
-    const meaning = meaningOf(key);
-    if (meaning.kind === 'batch') {
-      batches.push({ key, first: meaning.first, storedBytes: sizeBytes });
-    }
-  }
-  return { ...catalog, batches };
+export async function addNewBatches(
+  store: Store,
+  catalog: Catalog,
+  promised: Offset,
+  options: CallOptions,
+): Promise<Catalog> {
+  const complete = await completeCatalog(store, catalog, promised, options).catch(undefinedWhenGone);
+  return complete?.catalog ?? catalog;
 }

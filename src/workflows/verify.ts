@@ -111,7 +111,7 @@ class Verification {
     // Before the listing: a claim made after it may know of batches that the listing does not show.
     const claim = await report.attempt(WRITER_PREFIX, () => readNewestClaim(store, { signal }));
     const listed = await readWholeCatalog(store, { signal });
-    const catalog = await addNewBatches(store, listed, { signal });
+    const catalog = await addNewBatches(store, listed, claim?.durable ?? 0, { signal });
     const descriptor = this.#judgeDescriptor(stored, claim);
     await judgeNames(store, catalog, report, { signal });
     if (this.#level !== 'list') {

@@ -186,7 +186,7 @@ describe('quiet and verbose', () => {
     const world = await worldWithArchive();
     await world.run('status', '--verbose');
     expect(world.stderr.lines.at(-1)).toMatch(
-      /^note: calls to the store: get \d+ \(.*\), list \d+, lifecycle 1$/,
+      /^note: calls to the store: get \d+ \(.*\), head 1, list \d+, lifecycle 1$/,
     );
   });
 });

@@ -18,6 +18,8 @@ export interface Script {
   get?: (key: string, proceed: () => Promise<StoredObject | undefined>) => Promise<StoredObject | undefined>;
   put?: (key: string, proceed: () => Promise<PutResult>, options: PutOptions) => Promise<PutResult>;
   list?: (prefix: string) => void | Promise<void>;
+  /** Of a listing: false of what it does not show yet. */
+  isListed?: (key: string) => boolean;
   delete?: (keys: readonly string[], proceed: () => Promise<void>) => Promise<void>;
   /** Of tags and lifecycle rules; `what` is as in {@link ScriptedStore.calls}. */
   capability?: (what: string) => void | Promise<void>;
@@ -62,7 +64,11 @@ export class ScriptedStore implements Store {
   async *list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject> {
     this.calls.push(`list ${prefix}`);
     await this.script.list?.(prefix);
-    yield* this.#store.list(prefix, options);
+    for await (const object of this.#store.list(prefix, options)) {
+      if (this.script.isListed?.(object.key) !== false) {
+        yield object;
+      }
+    }
   }
 
   delete(keys: readonly string[], options?: CallOptions): Promise<void> {

@@ -63,6 +63,7 @@ describe('status', () => {
       ...store,
       capabilities: store.capabilities,
       list: store.list.bind(store),
+      head: store.head.bind(store),
       get: (key, options) => {
         gets += 1;
         return store.get(key, options);

@@ -219,7 +219,7 @@ describe('while others write', () => {
     await addImage(archive, { at: 10 });
     const late = [writerKey(2), batchKey(40)].map((key) => [key, objectBytes(archive, key)] as const);
     remove(archive, writerKey(2), batchKey(40));
-    const { findings, warnings, recoverable } = await lookWhile(archive, /^list LOG/, async () => {
+    const { findings, warnings, recoverable } = await lookWhile(archive, /^get LOG/, async () => {
       for (const [key, bytes] of late) {
         await overwrite(archive.store, key, bytes);
       }

@@ -247,6 +247,7 @@ describe('damage', () => {
     const context = testContext({
       ...archive.store,
       list: archive.store.list.bind(archive.store),
+      head: archive.store.head.bind(archive.store),
       get: async (key, options) => {
         reads += key === batchKey(8) ? 1 : 0;
         if (key === batchKey(8) && reads === 2) {
