@@ -9,7 +9,7 @@ import type { Offset } from '../kernel/offset.ts';
 import { MIB } from '../kernel/size.ts';
 
 /** Catching up, when nothing else is said, batches are so long: few objects, and little memory. */
-const CATCH_UP_BYTES = 32 * MIB;
+const CATCH_UP_BYTES = 16 * MIB;
 /** While following, when nothing else is said, so much is not made to wait for the interval. */
 const FULL_BYTES = 8 * MIB;
 
@@ -24,7 +24,7 @@ export interface BatchSourceOptions {
   readonly format: JournalFormat;
   readonly clock: Clock;
   readonly compression: Compression;
-  /** Undefined: 32 MiB when that much is waiting, and 8 MiB are sealed before the interval is over. */
+  /** Undefined: 16 MiB when that much is waiting, and 8 MiB are sealed before the interval is over. */
   readonly batchBytes: number | undefined;
   readonly intervalMs: number;
   /** For the header. */

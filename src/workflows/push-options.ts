@@ -18,7 +18,7 @@ export interface PushOptions {
   readonly format: FormatName | undefined;
   /** While following, the oldest byte waits no longer for others to share its put. */
   readonly intervalMs: number;
-  /** Undefined: 8 MiB while following, 32 MiB to catch up. */
+  /** Undefined: 8 MiB while following, 16 MiB to catch up. */
   readonly batchBytes: number | undefined;
   readonly compression: Compression;
   /** Of this machine and process, for the claim. */

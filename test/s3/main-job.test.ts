@@ -41,7 +41,7 @@ describe('on a real S3 server', () => {
     const earlier = text.indexOf('{"event":123456,');
 
     const pushed = await rigctl(['push', journal, '--format', 'lines', ...archive]);
-    expect(pushed.result).toMatchObject({ ok: true, durable: text.length, batches: 2 });
+    expect(pushed.result).toMatchObject({ ok: true, durable: text.length, batches: 3 });
     const again = await rigctl(['push', journal, ...archive]);
     expect(again.result).toMatchObject({ ok: true, durable: text.length, batches: 0 });
 
@@ -63,9 +63,9 @@ describe('on a real S3 server', () => {
     expect((await readFile(journal, 'utf8')) === text).toBe(true);
 
     const verified = await rigctl(['verify', '--level', 'replay', '--against', journal, ...archive]);
-    expect(verified.result).toMatchObject({ ok: true, findings: [], checked: { batches: 2 } });
+    expect(verified.result).toMatchObject({ ok: true, findings: [], checked: { batches: 3 } });
     const status = await rigctl(['status', ...archive]);
-    expect(status.result).toMatchObject({ ok: true, durable: text.length, batches: 2, snapshots: 0 });
+    expect(status.result).toMatchObject({ ok: true, durable: text.length, batches: 3, snapshots: 0 });
     const listed = await rigctl(['ls', ...archive]);
     expect(listed.lines.filter(({ type }) => type === 'entry')).toHaveLength(4);
   });

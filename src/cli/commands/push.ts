@@ -90,7 +90,7 @@ function declareOptions(command: Command): Command {
     .addOption(
       new Option(
         '--batch-bytes <size>',
-        'upload when so much has come together, 4KiB to 64MiB (default: 8MiB, and 32MiB to catch up)',
+        'upload when so much has come together, 4KiB to 64MiB (default: 8MiB, and 16MiB to catch up)',
       ).argParser(sizeParser('--batch-bytes', { minimum: '4KiB', maximum: '64MiB' })),
     )
     .addOption(compressionOption())
