@@ -67,7 +67,7 @@ describe('on a real S3 server', () => {
     const status = await rigctl(['status', ...archive]);
     expect(status.result).toMatchObject({ ok: true, durable: text.length, batches: 3, snapshots: 0 });
     const listed = await rigctl(['ls', ...archive]);
-    expect(listed.lines.filter(({ type }) => type === 'entry')).toHaveLength(4);
+    expect(listed.lines.filter(({ type }) => type === 'entry')).toHaveLength(5);
   });
 
   it.each([
