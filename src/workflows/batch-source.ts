@@ -129,8 +129,9 @@ export class BatchSource {
     for (;;) {
       let seenEnd = await journal.waitForGrowth(beyond, undefined, stop);
       const fullEnd = first + this.#fullBytes;
-      if (seenEnd < fullEnd) {
-        seenEnd = await journal.waitForGrowth(fullEnd - 1, this.#dueInMs(first), stop);
+      const dueInMs = this.#dueInMs(first);
+      if (seenEnd < fullEnd && dueInMs > 0) {
+        seenEnd = await journal.waitForGrowth(fullEnd - 1, dueInMs, stop);
       }
       const batch = await this.next(position, seenEnd);
       if (batch !== undefined) {
