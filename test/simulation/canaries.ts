@@ -138,6 +138,14 @@ export const CANARIES: readonly Canary[] = [
     caughtBy: /says that its cut is/,
   },
   {
+    name: 'takes the last batch that is listed for the last there is',
+    module: 'archive/unlisted.ts',
+    original: 'last = await batchAt(store, end, options);',
+    planted: 'last = undefined;',
+    caughtBy:
+      /fails without cause: RIG_CHAIN_GAP|where it was asked for|finds (only )?\[|than the (first|journal)/,
+  },
+  {
     name: 'leaves behind what it could not restore',
     module: 'workflows/restore-target.ts',
     original: 'await targets.discard();\n      throw error;',

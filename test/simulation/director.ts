@@ -16,6 +16,8 @@ const LONG_PAUSE_MS = 75_000;
 const JOURNAL_LIMIT_BYTES = 45_000;
 const MACHINES_LIMIT = 4;
 const PUSHERS_LIMIT = 3;
+/** Of so many scenes' stores. */
+const LISTS_LATE_RATE = 0.18;
 
 /** Makes things happen: everything by the numbers of one seed. */
 export class Director {
@@ -49,6 +51,7 @@ export class Director {
   async trouble(): Promise<void> {
     const dice = this.#dice;
     this.scene.forecast.corrupts = dice.chance(0.15);
+    this.scene.forecast.listsLate = dice.chance(LISTS_LATE_RATE);
     await this.#addFirstMachines();
     for (const machine of this.scene.machines) {
       void this.#application(machine);
@@ -68,6 +71,7 @@ export class Director {
     this.#universe.note('all heals');
     this.#quiet = true;
     this.scene.forecast.weather = 'clear';
+    this.scene.forecast.listsLate = false;
     for (const machine of this.scene.machines) {
       machine.thaw();
       machine.freeDisk();

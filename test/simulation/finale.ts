@@ -99,9 +99,13 @@ export class Finale {
     return this.#director.start(machine, { follow: true, fileFailureRate: 0 });
   }
 
-  #isHealthy({ process: { machine }, settings, stopAsked }: Pusher): boolean {
+  #isHealthy({ process: { machine, pid }, settings, stopAsked }: Pusher): boolean {
+    const { claims } = this.#director.scene;
     return (
-      !stopAsked && settings.fileFailureRate === 0 && this.#director.scene.fittingMachines().includes(machine)
+      !stopAsked &&
+      settings.fileFailureRate === 0 &&
+      claims.at(-1)?.pid === pid &&
+      this.#director.scene.fittingMachines().includes(machine)
     );
   }
 

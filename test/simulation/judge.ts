@@ -80,7 +80,7 @@ export function isWarningJustified(scene: Scene, run: PushRun, { code, details }
     case 'snapshot-unreadable':
       return fileFaults > 0 || scene.place.removed.size > 0 || isRemovedHere(run, details);
     case 'snapshot-damaged':
-      return corruptions > 0;
+      return corruptions > 0 || scene.place.removed.size > 0;
     case 'snapshots-unreadable':
       return fileFaults > 0;
     case 'expire-failed':

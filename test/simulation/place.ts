@@ -10,6 +10,7 @@ import {
 } from '../../src/store/drivers/memory.ts';
 import { ArchiveOracle, decodeBatch, type History } from './archive-oracle.ts';
 import type { Dice } from './dice.ts';
+import { Listings } from './listings.ts';
 import { RetentionOracle } from './retention-oracle.ts';
 import type { Timer } from './scheduler.ts';
 import { SnapshotOracle, snapshotKey } from './snapshot-oracle.ts';
@@ -31,10 +32,14 @@ export class Place {
   readonly oracle: ArchiveOracle;
   readonly snapshots: SnapshotOracle;
   readonly retention: RetentionOracle;
+  /** What those who list are shown. */
+  readonly listings: Listings;
   /** Of all who prune here. */
   readonly policy: RetentionPolicy;
   /** What prunes have removed. */
   readonly removed = new Set<string>();
+  /** What was put by those who had given up on it. */
+  readonly landedLate = new Set<string>();
   /** Do its answers say what time it is? */
   readonly tellsTime: boolean;
   readonly #universe: Universe;
@@ -52,6 +57,7 @@ export class Place {
       sleep: (durationMs: number) => universe.scheduler.pause(durationMs),
     };
     this.store = openMemoryStore(this.#namespace, clock);
+    this.listings = new Listings(this.#namespace, () => universe.wallMs);
     this.oracle = new ArchiveOracle(histories, (what) => universe.violate(what));
     this.snapshots = new SnapshotOracle(this.oracle, (what) => universe.violate(what));
     this.retention = new RetentionOracle(this.oracle, this.snapshots, this.#holdings());
@@ -103,23 +109,27 @@ export class Place {
     });
   }
 
-  /** Some time from now these are removed, one after the other; each removal is judged in its moment. */
-  removeAfter(delayMs: number, keys: readonly string[]): Promise<void> {
+  /**
+   * Some time from now these are removed, one after the other; each removal is judged in its moment. By one to whom
+   * listings lied: by the snapshots that it must have seen.
+   */
+  removeAfter(delayMs: number, keys: readonly string[], unseenSinceMs?: number): Promise<void> {
     return this.#fly(delayMs, async () => {
       for (const key of keys.filter((there) => this.has(there))) {
-        this.#remove(key);
+        this.#remove(key, unseenSinceMs);
       }
     });
   }
 
-  #remove(key: string): void {
+  #remove(key: string, unseenSinceMs: number | undefined): void {
     const universe = this.#universe;
     universe.note(`place: ${key} removed`);
     universe.count(`prune: removed from ${key.split('/')[0]}`);
-    const objection = this.retention.objection(key, this.policy, universe.wallMs);
+    const objection = this.retention.objection(key, this.policy, universe.wallMs, unseenSinceMs);
     if (objection !== undefined) {
       universe.violate(`${key} is removed although ${objection}`);
     }
+    this.listings.noteChange(key);
     this.#namespace.objects.delete(key);
     this.removed.add(key);
     this.oracle.strays.delete(key);
@@ -132,12 +142,16 @@ export class Place {
         return [...objects.keys()];
       },
       has: (key: string) => objects.has(key),
+      landedLate: this.landedLate,
       modifiedAtMs: (key: string) => objects.get(key)?.modifiedAtMs ?? 0,
     };
   }
 
   async #land(key: string, bytes: Uint8Array, condition: PutOptions['if']): Promise<Landed> {
     const universe = this.#universe;
+    if (!this.has(key)) {
+      this.listings.noteChange(key);
+    }
     try {
       await this.store.put(key, bodyOf(bytes), { if: condition });
     } catch (error) {

@@ -13,6 +13,7 @@ import type {
   StoredObject,
 } from '../../src/store/contract.ts';
 import type { Dice } from './dice.ts';
+import { LAG_LIMIT_MS } from './listings.ts';
 import type { Place } from './place.ts';
 import type { Process } from './process.ts';
 import { type Forecast, type GetFault, type PutFault, unavailable } from './weather.ts';
@@ -38,7 +39,11 @@ export interface StoreCall {
 /**
  * The store as one process reaches it, with the faults of the weather. Keeps the store's contract: what was put
  * before a listing started is in it, what a get shows is the whole object or an error, "exists" is never said of a
- * key that is free. A stale listing is none of its faults, because the contract excludes it.
+ * key that is free. In some scenes listings lag, which the contract excludes and some stores do: a page lacks what was
+ * put in the last minute and shows what was removed in it, each page by its own age; other answers are as fresh as
+ * ever. Every promise holds there too, but these: a restore may be refused, or a state be built on an older snapshot; a
+ * prune judges by the snapshots that it is shown, and cannot spare what an increment needs that has just landed long
+ * after its writer gave it up.
  */
 export class ProcessStore implements Store {
   readonly url = 'memory:';
@@ -93,7 +98,7 @@ export class ProcessStore implements Store {
         const fault = this.#struck('list', this.#forecast.forList(dice));
         const common = fault === 'cut' ? undefined : fault;
         await this.#send(common, prefix, options);
-        const found = await this.#page(prefix, after, Math.floor(dice.scaled(3, 1_000)));
+        const found = this.#page(prefix, after);
         await this.#receive(common, prefix, options);
         return { ...found, isCut: fault === 'cut' };
       });
@@ -118,9 +123,12 @@ export class ProcessStore implements Store {
     const { dice } = this.#process;
     const fault = this.#struck('put', this.#forecast.forPut(dice));
     if (fault === 'late') {
-      void this.#place
-        .landAfter(dice.scaled(100, DAY_MS), key, bytes, condition)
-        .then((landed) => this.#process.universe.count(`late put: ${landed}`));
+      void this.#place.landAfter(dice.scaled(100, DAY_MS), key, bytes, condition).then((landed) => {
+        this.#process.universe.count(`late put: ${landed}`);
+        if (landed === 'stored') {
+          this.#place.landedLate.add(key);
+        }
+      });
       await this.#process.pass(dice.scaled(...SLOW_MS), signal);
       throw unavailable(`put ${key}`);
     }
@@ -147,28 +155,35 @@ export class ProcessStore implements Store {
   async #remove(keys: readonly string[], { signal }: CallOptions): Promise<void> {
     const { dice } = this.#process;
     const fault = this.#struck('delete', this.#forecast.forRemoval(dice));
+    const { staleListings, universe } = this.#process;
+    const unseenSinceMs = staleListings > 0 ? universe.wallMs - LAG_LIMIT_MS : undefined;
     if (fault === 'late') {
-      void this.#place.removeAfter(dice.scaled(100, DAY_MS), keys);
+      void this.#place.removeAfter(dice.scaled(100, DAY_MS), keys, unseenSinceMs);
       await this.#process.pass(dice.scaled(...SLOW_MS), signal);
       throw unavailable('delete');
     }
     if (fault === 'before' || fault === 'refused') {
       await this.#send(fault, 'delete', { signal });
     }
+    if (unseenSinceMs !== undefined) {
+      universe.count('stale listing: one who removes saw it');
+    }
     const reached = fault === 'cut' ? keys.slice(0, dice.whole(0, keys.length - 1)) : keys;
-    await abortable(this.#place.removeAfter(dice.between(...LATENCY_MS), reached), signal);
+    await abortable(this.#place.removeAfter(dice.between(...LATENCY_MS), reached, unseenSinceMs), signal);
     await this.#receive(fault === 'cut' ? 'after' : fault, 'delete', { signal });
   }
 
-  async #page(prefix: string, after: string | undefined, limit: number) {
-    const listed: ListedObject[] = [];
-    for await (const object of this.#place.store.list(prefix, { after })) {
-      if (listed.length === limit) {
-        return { listed, isLast: false };
-      }
-      listed.push(object);
+  #page(prefix: string, after: string | undefined) {
+    const { dice, universe } = this.#process;
+    const limit = Math.floor(dice.scaled(3, 1_000));
+    const lagMs = this.#forecast.lagMs(dice);
+    const page = this.#place.listings.page({ prefix, after, limit, lagMs });
+    if (page.isStale) {
+      this.#process.staleListings += 1;
+      this.#process.note(`list ${prefix}: as it was ${Math.round(lagMs)} ms ago`);
+      universe.count(`stale listing of ${prefix === '' ? 'everything' : prefix}`);
     }
-    return { listed, isLast: true };
+    return page;
   }
 
   /** The way to the store: comes back when the request is there. */

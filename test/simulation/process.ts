@@ -18,6 +18,8 @@ export class Process {
   faults = 0;
   corruptions = 0;
   fileFaults = 0;
+  /** Pages that did not show what was there. */
+  staleListings = 0;
   /** What it puts takes its time to leave. */
   lingers = false;
   /** Calls that failed because the disk was full. */

@@ -190,6 +190,9 @@ export class Pusher implements PushRun {
       const isOwn = this.#scene.claims.some((claim) => claim.pid === pid && claim.epoch === epoch);
       const adopted = isOwn ? 'append: adopted its own' : "append: adopted another one's";
       universe.count(put?.answer?.what === 'ok' ? 'append: stored' : adopted);
+      if (put?.answer?.what === 'RIG_OBJECT_EXISTS' && this.process.staleListings > 0) {
+        universe.count('stale listing: the batch was there already');
+      }
     }
   }
 

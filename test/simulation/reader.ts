@@ -92,6 +92,7 @@ export class Reader {
       universe.count(`restore: the journal, ${base === null ? 'from batches alone' : 'with a base'}`);
       const { oracle } = this.#scene.place;
       universe.count(`restored at ${at.kind}`);
+      this.#countStale();
       if (!Buffer.concat(chunks).equals(oracle.content.bytes(0, offset)) || offset > oracle.end) {
         universe.violate(`${name} restores something else than the first ${offset} bytes`);
       }
@@ -143,6 +144,7 @@ export class Reader {
     try {
       const { offset, base } = await restore(this.#context, { ...options, target: { kind: 'file', path } });
       universe.count(`restore to files: the ${what}`);
+      this.#countStale();
       const { end } = this.#scene.place.oracle;
       const isWanted = offset <= end && this.#isWanted(what, at, offset);
       this.#restored = () => files.holds(base, offset);
@@ -188,13 +190,17 @@ export class Reader {
     return at.kind !== 'time' && offsets.every((point) => retention.canRestore(what, point));
   }
 
-  /** While prunes run, what is listed may be gone a moment later. */
+  /** While prunes run, what is listed may be gone a moment later; and what is not listed yet may be all there is. */
   #refusals(isKept: boolean): readonly string[] {
-    const pruned = this.#scene.place.removed.size > this.#removedAtStart;
     return [
       ...(isKept ? [] : ['RIG_OFFSET_NOT_COVERED']),
-      ...(pruned ? ['RIG_OBJECT_NOT_FOUND', 'RIG_OFFSET_NOT_COVERED', 'RIG_CHAIN_GAP'] : []),
+      ...(this.#isOutdated ? ['RIG_OBJECT_NOT_FOUND', 'RIG_OFFSET_NOT_COVERED', 'RIG_CHAIN_GAP'] : []),
     ];
+  }
+
+  /** Was something of the archive not as it was listed, because a prune went by or the listing was stale? */
+  get #isOutdated(): boolean {
+    return this.process.staleListings > 0 || this.#scene.place.removed.size > this.#removedAtStart;
   }
 
   async verify(level: VerifyLevel): Promise<void> {
@@ -203,7 +209,9 @@ export class Reader {
     try {
       const result = await verify(this.#context, { level, against: undefined });
       universe.count(`verified ${level}`);
-      const warnings = result.warnings.filter(({ code }) => !EXPECTED_WARNINGS.includes(code));
+      const expected =
+        this.process.staleListings > 0 ? [...EXPECTED_WARNINGS, 'unknown-writer'] : EXPECTED_WARNINGS;
+      const warnings = result.warnings.filter(({ code }) => !expected.includes(code));
       const found = [...result.findings, ...warnings];
       if (found.length > 0 && this.process.corruptions === corruptions) {
         universe.violate(`${name} finds ${JSON.stringify(found)}`);
@@ -213,10 +221,16 @@ export class Reader {
       }
     } catch (error) {
       // Only the replay restores, to the end: what it needs is kept, but may be replaced while it is read.
-      const isReplaced = level === 'replay' && this.#scene.place.removed.size > this.#removedAtStart;
+      const isReplaced = level === 'replay' && this.#isOutdated;
       this.#judgeError(error, isReplaced ? ['RIG_OBJECT_NOT_FOUND', 'RIG_OFFSET_NOT_COVERED'] : []);
     }
     this.process.end();
+  }
+
+  #countStale(): void {
+    if (this.process.staleListings > 0) {
+      this.process.universe.count('stale listing: restored all the same');
+    }
   }
 
   #judgeError(error: unknown, expected: readonly string[]): void {

@@ -8,6 +8,8 @@ const DAY_MS = 86_400_000;
 export interface Holdings {
   readonly keys: readonly string[];
   has(key: string): boolean;
+  /** Put by those who had given up on it. */
+  readonly landedLate: ReadonlySet<string>;
   modifiedAtMs(key: string): number;
 }
 
@@ -29,9 +31,28 @@ export class RetentionOracle {
     this.#holdings = holdings;
   }
 
-  /** Why an object must not be removed now; undefined: it may. */
-  objection(key: string, policy: RetentionPolicy, nowMs: number): string | undefined {
-    const kinds = (['state', 'journal'] as const).filter((of) => this.usable(of).length > 0);
+  /**
+   * Why an object must not be removed now; undefined: it may. Who removes it may have seen a snapshot that came after
+   * `unseenSinceMs`, or not; what that is built on must stay, unless nobody expected that to land any more.
+   */
+  objection(
+    key: string,
+    policy: RetentionPolicy,
+    nowMs: number,
+    unseenSinceMs = Number.POSITIVE_INFINITY,
+  ): string | undefined {
+    const { keys, modifiedAtMs } = this.#holdings;
+    const cameMs = keys.filter((other) => other.startsWith('SNAPSHOT/')).map(modifiedAtMs);
+    const unseen = cameMs.filter((ms) => ms > unseenSinceMs).map((ms) => ms - 1);
+    const objections = [Number.POSITIVE_INFINITY, ...unseen].map((seenUntilMs) =>
+      this.#objectionOf(key, policy, nowMs, seenUntilMs),
+    );
+    return objections.includes(undefined) ? undefined : objections[0];
+  }
+
+  #objectionOf(key: string, policy: RetentionPolicy, nowMs: number, seenUntilMs: number): string | undefined {
+    const seen = (of: Of) => this.usable(of).filter(({ modifiedAtMs }) => modifiedAtMs <= seenUntilMs);
+    const kinds = (['state', 'journal'] as const).filter((of) => seen(of).length > 0);
     if (kinds.length === 0) {
       return 'there is no usable snapshot';
     }
@@ -44,14 +65,14 @@ export class RetentionOracle {
           : undefined;
       case 'LOG':
       case 'SNAPSHOT': {
-        const dependent = this.#dependentOn(key);
+        const dependent = this.#dependentOn(key, seenUntilMs);
         if (dependent !== undefined) {
           return `${dependent} is built on it`;
         }
         if (key === alike.at(-1) && prefix === 'LOG') {
           return 'it is the newest batch';
         }
-        const of = kinds.find((kind) => this.#needed(kind, policy, nowMs).has(key));
+        const of = kinds.find((kind) => this.#needed(seen(kind), policy, nowMs).has(key));
         return of === undefined ? undefined : `the history of the ${of} that must be kept needs it`;
       }
       default:
@@ -98,8 +119,12 @@ export class RetentionOracle {
     return this.#holdings.has(key) && !this.#archive.strays.has(key);
   }
 
-  #dependentOn(key: string): string | undefined {
-    return this.#holdings.keys.find((other) => {
+  #dependentOn(key: string, seenUntilMs: number): string | undefined {
+    const { keys, landedLate, modifiedAtMs } = this.#holdings;
+    return keys.find((other) => {
+      if (landedLate.has(other) && modifiedAtMs(other) > seenUntilMs) {
+        return false;
+      }
       const { base } = this.#snapshots.landed.get(other) ?? {};
       return base !== undefined && snapshotKey(base) === key && this.#isWhole(other);
     });
@@ -126,8 +151,7 @@ export class RetentionOracle {
     return chain;
   }
 
-  #needed(of: Of, policy: RetentionPolicy, nowMs: number): ReadonlySet<string> {
-    const usable = this.usable(of);
+  #needed(usable: readonly Usable[], policy: RetentionPolicy, nowMs: number): ReadonlySet<string> {
     const carrying = usable.filter(({ cut }) => this.#hasBatches(cut, this.#archive.end));
     const { keepLast, keepWithinMs } = policy;
     const olderThan = (ms: number, among: readonly Usable[]) =>

@@ -1,5 +1,6 @@
 import { RigError } from '../../src/kernel/errors.ts';
 import type { Dice } from './dice.ts';
+import { LAG_LIMIT_MS } from './listings.ts';
 
 /** How bad things are between the processes and the store. */
 export type Weather = 'clear' | 'gusty' | 'stormy' | 'outage';
@@ -26,6 +27,8 @@ const GET: Readonly<Record<GetFault, number>> = { ...COMMON, cut: 3, short: 0.1,
 const LIST: Readonly<Record<ListFault, number>> = { ...COMMON, cut: 3 };
 /** cut: only some of the keys are removed. */
 const REMOVAL: Readonly<Record<RemovalFault, number>> = { ...COMMON, cut: 3, late: 2 };
+/** Of pages, where listings lag. */
+const LATE_PAGE_RATE = 0.7;
 /** Nothing gets through; what was sent may be on its way all the same. */
 const OUTAGE = { before: 5, late: 1 } as const;
 
@@ -33,6 +36,8 @@ export class Forecast {
   weather: Weather = 'clear';
   /** Are bodies damaged on their way? */
   corrupts = false;
+  /** Do listings show what was there a while ago, in whatever weather? */
+  listsLate = false;
 
   forPut(dice: Dice): PutFault | undefined {
     if (!this.#strikes(dice)) {
@@ -54,6 +59,11 @@ export class Forecast {
       return undefined;
     }
     return this.weather === 'outage' ? 'before' : dice.weighted(LIST);
+  }
+
+  /** By how much a page of a listing is behind, each by its own. */
+  lagMs(dice: Dice): number {
+    return this.listsLate && dice.chance(LATE_PAGE_RATE) ? dice.scaled(20, LAG_LIMIT_MS) : 0;
   }
 
   forRemoval(dice: Dice): RemovalFault | undefined {
