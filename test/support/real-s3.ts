@@ -8,9 +8,11 @@ import {
   ListPartsCommand,
   PutBucketVersioningCommand,
   S3Client,
+  S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { assert } from '../../src/kernel/assert.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { messageOf } from '../../src/kernel/errors.ts';
 import { systemRandom } from '../../src/kernel/random.ts';
 import type { S3Options } from '../../src/store/drivers/s3.ts';
 
@@ -66,8 +68,13 @@ export async function uploadsLeftBehind({ hostname: Bucket, pathname }: URL): Pr
   const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix }));
   const left: UnfinishedUpload[] = [];
   for (const { Key, UploadId } of Uploads) {
-    const { Parts = [] } = await client.send(new ListPartsCommand({ Bucket, Key, UploadId }));
-    left.push({ key: Key ?? '', parts: Parts.length });
+    try {
+      const { Parts = [] } = await client.send(new ListPartsCommand({ Bucket, Key, UploadId }));
+      left.push({ key: Key ?? '', parts: Parts.length });
+    } catch (error) {
+      const isOver = error instanceof S3ServiceException && error.$metadata.httpStatusCode === 404;
+      assert(isOver, messageOf(error)); // it was completed or given up just now
+    }
   }
   client.destroy();
   return left;

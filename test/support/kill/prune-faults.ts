@@ -96,10 +96,7 @@ async function promisingTheNewest(scene: KillScene, prune: () => Promise<void>):
   const before = await listArchive(scene);
   await prune();
   const after = await listArchive(scene);
-  const stored = scene.pusher.lines.flatMap(({ code, details }) =>
-    code === 'snapshot-stored' ? (details as { at: number }).at : [],
-  );
-  const all = [...new Set([...before.snapshots, ...after.snapshots, ...stored])];
+  const all = [...new Set([...before.snapshots, ...after.snapshots, ...scene.storedByPusher()])];
   all.sort((one, other) => one - other);
   scene.promisedFrom = all.at(-KEPT_SNAPSHOTS) ?? scene.promisedFrom;
 }

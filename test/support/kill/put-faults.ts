@@ -65,8 +65,15 @@ async function unfinishedAt(scene: KillScene, at: number): Promise<readonly numb
   return puts.flatMap(({ key, parts }) => (key.endsWith(snapshotKey(at)) ? parts : []));
 }
 
+/** The oldest comes first, so it is there when a later one is. */
 async function untilStored(scene: KillScene, at: number): Promise<void> {
-  while (!(await listArchive(scene)).snapshots.includes(at)) {
+  for (;;) {
+    const hasLater = scene.storedByPusher().some((stored) => stored > at);
+    const { snapshots } = await listArchive(scene);
+    if (snapshots.includes(at)) {
+      return;
+    }
+    expect(hasLater).toBe(false);
     await scene.moment();
   }
 }

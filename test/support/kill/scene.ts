@@ -186,6 +186,13 @@ export class KillScene {
     return rm(join(this.#snapshotDirectory, String(at)), { recursive: true, force: true });
   }
 
+  /** Where the snapshots are that the running pusher has stored. */
+  storedByPusher(): readonly number[] {
+    return this.pusher.lines.flatMap(({ code, details }) =>
+      code === 'snapshot-stored' ? (details as { at: number }).at : [],
+    );
+  }
+
   /** Resolves when all is durable that the application has written by now. */
   async catchUp(): Promise<void> {
     await this.application.writes(1);
