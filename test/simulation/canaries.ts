@@ -146,6 +146,13 @@ export const CANARIES: readonly Canary[] = [
       /fails without cause: RIG_CHAIN_GAP|where it was asked for|finds (only )?\[|than the (first|journal)/,
   },
   {
+    name: 'fetches all batches at once',
+    module: 'archive/reader.ts',
+    original: 'calls: store.capabilities.parallelCalls,',
+    planted: 'calls: 1_000,',
+    caughtBy: /calls and bodies under way/,
+  },
+  {
     name: 'leaves behind what it could not restore',
     module: 'workflows/restore-target.ts',
     original: 'await targets.discard();\n      throw error;',

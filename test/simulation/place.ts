@@ -110,10 +110,10 @@ export class Place {
   }
 
   /**
-   * Some time from now these are removed, one after the other; each removal is judged in its moment. By one to whom
-   * listings lied: by the snapshots that it must have seen.
+   * Some time from now these are removed, one after the other; each removal is judged in its moment, by the snapshots
+   * up to `unseenSinceMs`, and by later ones as far as they allow it.
    */
-  removeAfter(delayMs: number, keys: readonly string[], unseenSinceMs?: number): Promise<void> {
+  removeAfter(delayMs: number, keys: readonly string[], unseenSinceMs: number): Promise<void> {
     return this.#fly(delayMs, async () => {
       for (const key of keys.filter((there) => this.has(there))) {
         this.#remove(key, unseenSinceMs);
@@ -121,7 +121,7 @@ export class Place {
     });
   }
 
-  #remove(key: string, unseenSinceMs: number | undefined): void {
+  #remove(key: string, unseenSinceMs: number): void {
     const universe = this.#universe;
     universe.note(`place: ${key} removed`);
     universe.count(`prune: removed from ${key.split('/')[0]}`);

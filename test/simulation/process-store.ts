@@ -24,6 +24,9 @@ const LATENCY_MS = [1, 40] as const;
 /** How long a slow answer takes, and how long a client waits for one that never comes. */
 const SLOW_MS = [200, 18_000] as const;
 
+/** As many calls at a time as the store finds worth having, and a put with a look; twice that is too much. */
+const UNDER_WAY_LIMIT = 8;
+
 /** What a process asked of the store, and when by its own monotonic clock. */
 export interface StoreCall {
   /** `page`: a listing goes on. */
@@ -53,6 +56,10 @@ export class ProcessStore implements Store {
   readonly #place: Place;
   readonly #forecast: Forecast;
   readonly #onCall: (call: StoreCall) => void;
+  /** Calls that are not answered, and bodies that are neither read to their end nor left. */
+  #underWay = 0;
+  /** When the listing began that plans are made from. */
+  #plannedWallMs = 0;
 
   constructor(process: Process, place: Place, forecast: Forecast, onCall: (call: StoreCall) => void) {
     this.#process = process;
@@ -68,6 +75,9 @@ export class ProcessStore implements Store {
       await this.#send(fault, key, options);
       const object = await this.#place.store.get(key, { range: options.range });
       await this.#receive(fault, key, options);
+      if (object !== undefined) {
+        this.#begin();
+      }
       return object && { ...object, ...this.#storeTime(), body: this.#body(object, fault, key, options) };
     });
   }
@@ -92,6 +102,9 @@ export class ProcessStore implements Store {
   async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
     const { dice } = this.#process;
     let { after } = options;
+    if (prefix === 'LOG/' && after === undefined) {
+      this.#plannedWallMs = this.#process.universe.wallMs;
+    }
     for (;;) {
       const what = `${prefix} after ${after ?? 'nothing'}`;
       const objects = await this.#call(after === options.after ? 'list' : 'page', what, options, async () => {
@@ -156,7 +169,7 @@ export class ProcessStore implements Store {
     const { dice } = this.#process;
     const fault = this.#struck('delete', this.#forecast.forRemoval(dice));
     const { staleListings, universe } = this.#process;
-    const unseenSinceMs = staleListings > 0 ? universe.wallMs - LAG_LIMIT_MS : undefined;
+    const unseenSinceMs = this.#plannedWallMs - (staleListings > 0 ? LAG_LIMIT_MS : 0);
     if (fault === 'late') {
       void this.#place.removeAfter(dice.scaled(100, DAY_MS), keys, unseenSinceMs);
       await this.#process.pass(dice.scaled(...SLOW_MS), signal);
@@ -165,7 +178,7 @@ export class ProcessStore implements Store {
     if (fault === 'before' || fault === 'refused') {
       await this.#send(fault, 'delete', { signal });
     }
-    if (unseenSinceMs !== undefined) {
+    if (staleListings > 0) {
       universe.count('stale listing: one who removes saw it');
     }
     const reached = fault === 'cut' ? keys.slice(0, dice.whole(0, keys.length - 1)) : keys;
@@ -223,25 +236,29 @@ export class ProcessStore implements Store {
     const strikes =
       fault === 'cut' || fault === 'short' || (fault === 'corrupt' && /^(LOG|SNAPSHOT)\//.test(key));
     let untilStrike = strikes ? dice.whole(0, Math.max(0, sizeBytes - 1)) : Number.POSITIVE_INFINITY;
-    for await (const piece of pieces(body, dice)) {
-      await this.#process.pass(dice.between(0, 2), signal);
-      if (untilStrike >= piece.length) {
-        untilStrike -= piece.length;
+    try {
+      for await (const piece of pieces(body, dice)) {
+        await this.#process.pass(dice.between(0, 2), signal);
+        if (untilStrike >= piece.length) {
+          untilStrike -= piece.length;
+          yield piece;
+          continue;
+        }
+        if (fault === 'cut') {
+          yield piece.subarray(0, untilStrike);
+          throw unavailable(`body of ${key}`);
+        }
+        this.#process.corruptions += 1;
+        if (fault === 'short') {
+          yield piece.subarray(0, untilStrike);
+          return;
+        }
+        piece[untilStrike] = (piece[untilStrike] ?? 0) ^ dice.whole(1, 255);
+        untilStrike = Number.POSITIVE_INFINITY;
         yield piece;
-        continue;
       }
-      if (fault === 'cut') {
-        yield piece.subarray(0, untilStrike);
-        throw unavailable(`body of ${key}`);
-      }
-      this.#process.corruptions += 1;
-      if (fault === 'short') {
-        yield piece.subarray(0, untilStrike);
-        return;
-      }
-      piece[untilStrike] = (piece[untilStrike] ?? 0) ^ dice.whole(1, 255);
-      untilStrike = Number.POSITIVE_INFINITY;
-      yield piece;
+    } finally {
+      this.#underWay -= 1;
     }
   }
 
@@ -258,6 +275,16 @@ export class ProcessStore implements Store {
     return fault;
   }
 
+  /** What a program has under way is what it holds in memory: so much of it at most, however long an archive is. */
+  #begin(): void {
+    this.#underWay += 1;
+    if (this.#underWay > UNDER_WAY_LIMIT) {
+      this.#process.universe.violate(
+        `${this.#process.name} has ${this.#underWay} calls and bodies under way`,
+      );
+    }
+  }
+
   /** Notes a call and its answer. */
   async #call<Result>(
     name: StoreCall['name'],
@@ -272,7 +299,9 @@ export class ProcessStore implements Store {
     this.calls.push(call);
     this.#process.note(`${name} ${key}`);
     this.#onCall(call);
+    this.#begin();
     const answered = (what: string) => {
+      this.#underWay -= 1;
       call.answer = { atMs: clock.monotonicMs(), what };
       this.#process.note(`${name} ${key}: ${what}`);
     };

@@ -35,12 +35,7 @@ export class RetentionOracle {
    * Why an object must not be removed now; undefined: it may. Who removes it may have seen a snapshot that came after
    * `unseenSinceMs`, or not; what that is built on must stay, unless nobody expected that to land any more.
    */
-  objection(
-    key: string,
-    policy: RetentionPolicy,
-    nowMs: number,
-    unseenSinceMs = Number.POSITIVE_INFINITY,
-  ): string | undefined {
+  objection(key: string, policy: RetentionPolicy, nowMs: number, unseenSinceMs: number): string | undefined {
     const { keys, modifiedAtMs } = this.#holdings;
     const cameMs = keys.filter((other) => other.startsWith('SNAPSHOT/')).map(modifiedAtMs);
     const unseen = cameMs.filter((ms) => ms > unseenSinceMs).map((ms) => ms - 1);
