@@ -3,8 +3,8 @@ import type { Compression } from '../archive/compression.ts';
 import { type CutPoint, cutAt } from '../archive/cut-at.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
 import { type SealingBase, type SnapshotSource, sealSnapshot } from '../archive/seal-snapshot.ts';
-import { findBase, type UsableBase } from '../archive/snapshot-base.ts';
-import type { SnapshotHeader } from '../archive/snapshot-header.ts';
+import { type FoundBase, findBase, type UsableBase } from '../archive/snapshot-base.ts';
+import type { SnapshotHeader, SnapshotOf } from '../archive/snapshot-header.ts';
 import type { NextSnapshot } from '../archive/snapshot-policy.ts';
 import { type SnapshotOutcome, SnapshotWriter } from '../archive/snapshot-writer.ts';
 import type { Writer } from '../archive/writer.ts';
@@ -43,6 +43,8 @@ export class SnapshotMaker {
   readonly #context: Context;
   readonly #options: SnapshotMakerOptions;
   readonly #snapshotWriter: SnapshotWriter;
+  /** The newest of each kind that was stored here. */
+  readonly #newest = new Map<SnapshotOf, Offset>();
 
   constructor(context: Context, options: SnapshotMakerOptions) {
     const { store, report } = context;
@@ -72,27 +74,37 @@ export class SnapshotMaker {
   }
 
   async #makeLinked(material: SnapshotMaterial, signal: AbortSignal): Promise<MadeSnapshot> {
-    const { store } = this.#context;
-    const { descriptor, compression, fullRatio } = this.#options;
-    const { at, of, content } = material;
+    const { at, of } = material;
     const cut = await this.#cutOf(at, signal);
     if (cut === undefined) {
       return { how: 'unlinked' };
     }
-    const { base, why } = await findBase(store, descriptor.id, { at, of, content }, fullRatio, { signal });
+    const { base, why } = await this.#findBase(material, signal);
     const source = await material.source(base);
-    const sealed = sealSnapshot(this.#header(material, cut, base), source, compression, {
+    const sealed = sealSnapshot(this.#header(material, cut, base), source, this.#options.compression, {
       base,
       onProgress: (doneBytes) => this.#reportProgress(doneBytes, source.atMostBytes),
     });
     const outcome = await this.#snapshotWriter.put(sealed, signal);
     if (outcome.how === 'stored') {
+      this.#newest.set(of, Math.max(at, this.#newest.get(of) ?? 0));
       this.#reportStored(at, outcome.summary, base === undefined ? `full: ${why}` : incrementOn(base));
     }
     if (outcome.how !== 'different') {
       await this.#snapshotWriter.publishLatest(signal); // also after an answer that was lost
     }
     return outcome;
+  }
+
+  /** Some stores list what was put only after a while: what only seems to be the newest is no base. */
+  async #findBase({ at, of, content }: SnapshotMaterial, signal: AbortSignal): Promise<FoundBase> {
+    const { descriptor, fullRatio } = this.#options;
+    const next = { at, of, content };
+    const found = await findBase(this.#context.store, descriptor.id, next, fullRatio, { signal });
+    const isNewest = (found.base?.header.at ?? 0) >= (this.#newest.get(of) ?? 0);
+    return found.base === undefined || isNewest
+      ? found
+      : { base: undefined, why: 'the one before it is not listed yet' };
   }
 
   /** Makes `LATEST` right where it is not. Errors as {@link SnapshotWriter.publishLatest}. */

@@ -113,7 +113,7 @@ class Verification {
     const listed = await readWholeCatalog(store, { signal });
     const catalog = await addNewBatches(store, listed, claim?.durable ?? 0, { signal });
     const descriptor = this.#judgeDescriptor(stored, claim);
-    await judgeNames(store, catalog, report, { signal });
+    await judgeNames(store, listed, report, { signal });
     if (this.#level !== 'list') {
       await judgeOlderClaims(store, catalog.writers, report, { signal });
     }

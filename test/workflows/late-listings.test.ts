@@ -3,6 +3,7 @@ import { readCatalog } from '../../src/archive/catalog.ts';
 import { batchKey, meaningOf, snapshotKey, WRITER_PREFIX, writerKey } from '../../src/archive/layout.ts';
 import { readSnapshotHeader } from '../../src/archive/snapshot-object.ts';
 import { completeCatalog } from '../../src/archive/unlisted.ts';
+import { KIB } from '../../src/kernel/size.ts';
 import { bodyOf } from '../../src/store/body.ts';
 import { restore } from '../../src/workflows/restore.ts';
 import { verify } from '../../src/workflows/verify.ts';
@@ -10,7 +11,7 @@ import { buildArchive } from '../support/archive-builder.ts';
 import { collect } from '../support/collect.ts';
 import { refusal } from '../support/line-archive.ts';
 import { ScriptedStore } from '../support/scripted-store.ts';
-import { JOURNAL, SNAPSHOTS, take, worldWith } from '../support/snapshot-world.ts';
+import { JOURNAL, noisy, SNAPSHOTS, take, worldWith } from '../support/snapshot-world.ts';
 import { codesOf, testContext } from '../support/workflow-context.ts';
 
 const CONTENT = Buffer.from('abcdefghij'.repeat(10));
@@ -164,6 +165,27 @@ it('the image of a journal is compared with batches that no listing shows', asyn
   };
   await world.start({ journal: JOURNAL, journalSnapshot: true }, store).ended;
   expect(isCompared).toBe(true);
+});
+
+it('a snapshot is not built on one that only seems to be the newest', async () => {
+  const world = await worldWith(100);
+  const state = noisy(64 * KIB, 1);
+  take(world, '10', state);
+  await world.once({ journal: JOURNAL, snapshots: SNAPSHOTS });
+  take(world, '20', Buffer.concat([state, Buffer.from('more')]));
+  take(world, '30', Buffer.concat([state, Buffer.from('more and more')]));
+  const store = world.store();
+  store.script.isListed = (key) => key !== snapshotKey(20);
+  await world.start({ journal: JOURNAL, snapshots: SNAPSHOTS }, store).ended;
+  const bases = [20, 30].map(async (at) => (await readSnapshotHeader(store, snapshotKey(at)))?.base);
+  expect(await Promise.all(bases)).toEqual([10, undefined]);
+});
+
+it('an archive that was empty when it was listed is none without writers', async () => {
+  const store = new ScriptedStore((await buildArchive({ journal: CONTENT, cuts: CUTS })).store);
+  store.script.isListed = () => false;
+  const { warnings } = await verify(testContext(store), { level: 'list', against: undefined });
+  expect(warnings).toEqual([]);
 });
 
 it('a busy writer leads no reader on for ever, but as far as it has claimed to be', async () => {
