@@ -21,7 +21,7 @@ const PREFIX = 'many-batches';
 /** The snapshot is in the middle, and so many batches go on from it to the point that is restored. */
 const BATCHES_AFTER_SNAPSHOT = 100;
 
-/** The descriptor, the newest writer, the snapshot, some of them in two reads, and a look for a batch not listed yet. */
+/** The descriptor, the newest writer, the snapshot, some of them in two reads; a look for a batch not listed yet. */
 const OTHER_READS = 11;
 
 const PUTS_AT_A_TIME = 16;
