@@ -12,6 +12,18 @@ function countLooks(fileSystem: MemoryFileSystem): () => number {
   return () => looks;
 }
 
+/** Hints come when the test gives them, and not otherwise. */
+async function setUpWithHints() {
+  const { clock, fileSystem, signal } = await setUp();
+  let onHint = () => {};
+  fileSystem.watch = (_, listener) => {
+    onHint = listener;
+    return { close() {} };
+  };
+  const journal = await openJournal(PATH, { fileSystem, clock });
+  return { clock, fileSystem, journal, signal, hint: () => onHint() };
+}
+
 describe('Journal.waitForGrowth', () => {
   test('resolves at once when the file is longer already', async () => {
     const { journal, signal } = await setUp();
@@ -45,13 +57,7 @@ describe('Journal.waitForGrowth', () => {
   });
 
   test('looks seldom again once hints come again', async () => {
-    const { clock, fileSystem, signal } = await setUp();
-    let hint = () => {};
-    fileSystem.watch = (_, onHint) => {
-      hint = onHint;
-      return { close() {} };
-    };
-    const journal = await openJournal(PATH, { fileSystem, clock });
+    const { clock, fileSystem, journal, signal, hint } = await setUpWithHints();
     for (const [end, isHinted] of [
       [8, false],
       [12, true],
@@ -76,13 +82,7 @@ describe('Journal.waitForGrowth', () => {
   });
 
   test('looks at most every 5 ms however many hints come', async () => {
-    const { clock, fileSystem, signal } = await setUp();
-    let hint = () => {};
-    fileSystem.watch = (_, onHint) => {
-      hint = onHint;
-      return { close() {} };
-    };
-    const journal = await openJournal(PATH, { fileSystem, clock });
+    const { clock, fileSystem, journal, signal, hint } = await setUpWithHints();
     const looks = countLooks(fileSystem);
     const waiting = journal.waitForGrowth(4, 100, signal);
     for (let ms = 0; ms < 100; ms += 1) {

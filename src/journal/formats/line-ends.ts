@@ -1,4 +1,4 @@
-const LF = 0x0a;
+export const LF = 0x0a;
 
 /** LF in each byte of a word. */
 const LF_WORD = 0x0a0a_0a0a;

@@ -1,8 +1,6 @@
 import type { Offset } from '../../kernel/offset.ts';
 import type { JournalFormat, RecordDecoder, RecordSpan } from '../contract.ts';
-import { countLineEnds } from './line-ends.ts';
-
-const LF = 0x0a;
+import { countLineEnds, LF } from './line-ends.ts';
 
 /** Where lines are shorter, to search for each takes longer than to look at all bytes. */
 const SHORT_LINE_BYTES = 48;
