@@ -1,6 +1,7 @@
 import { type Limits, mapInOrder } from '../kernel/concurrency.ts';
 import { startSha256 } from '../kernel/digest.ts';
 import { isRigError, type RigError } from '../kernel/errors.ts';
+import { release } from '../kernel/memory.ts';
 import { MIB } from '../kernel/size.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { FRAME_LIMIT_BYTES } from './batch-header.ts';
@@ -22,7 +23,7 @@ export interface BatchAudit {
 
 /** Looks at a batch's payload beyond its checksums. What it throws of the kinds `data` and `conflict` is damage. */
 export interface Inspector {
-  /** The payload's next bytes, in order. */
+  /** The payload's next bytes, in order. Their memory is given back when it is done. */
   push(bytes: Uint8Array): void | Promise<void>;
   /** After the whole payload was read. */
   end(): void;
@@ -91,6 +92,7 @@ async function auditPayload(
     const bytes = await takeFrame(batch, index);
     hash.update(bytes);
     await attend((inspector) => inspector.push(bytes));
+    release(bytes);
   }
   checkPayload(batch.head, hash);
   await attend((inspector) => inspector.end());

@@ -1,6 +1,7 @@
+import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { release } from '../kernel/memory.ts';
+import { ownRoom, release } from '../kernel/memory.ts';
 import { KIB } from '../kernel/size.ts';
 import type { CompressionName } from './compression.ts';
 
@@ -34,9 +35,7 @@ export interface HeaderLocation {
 /** The bytes that {@link Codec.locateHeader} needs to see. */
 export const LOCATE_BYTES = 16;
 
-const zstdCompress = promisify(zlib.zstdCompress);
 const zstdDecompress = promisify(zlib.zstdDecompress);
-const deflateRaw = promisify(zlib.deflateRaw);
 const inflateRaw = promisify(zlib.inflateRaw);
 
 /** Frames up to this size are handled at once: a trip to the thread pool would cost more than the work. */
@@ -47,15 +46,29 @@ function outputRoomBytes(bytes: number): number {
   return bytes + Math.ceil(bytes / 64) + KIB;
 }
 
-/** A copy of no more than the bytes, if they lie in room that was made for them, which is given back at once. */
-function outOfRoom(bytes: Uint8Array, roomBytes: number): Uint8Array {
-  if (bytes.buffer.byteLength !== roomBytes) {
-    return bytes;
+/**
+ * What becomes of a frame in a new engine. The room it was made in is given back at once: zlib's functions for the
+ * whole would leave it to the garbage collector.
+ */
+async function runThrough(engine: Transform, frame: Uint8Array): Promise<Uint8Array> {
+  engine.end(frame);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of engine as AsyncIterable<Uint8Array>) {
+    pieces.push(piece);
   }
-  const copy = Buffer.allocUnsafeSlow(bytes.length);
-  copy.set(bytes);
-  release(Buffer.from(bytes.buffer));
-  return copy;
+  const whole = Buffer.concat(pieces);
+  for (const room of new Set(pieces.map(({ buffer }) => buffer))) {
+    release(new Uint8Array(room));
+  }
+  return whole;
+}
+
+/** The same bytes, which can be released with all the room that was made for them, if they lie in that. */
+function withRoom(bytes: Uint8Array, roomBytes: number): Uint8Array {
+  if (bytes.buffer.byteLength === roomBytes) {
+    ownRoom(bytes);
+  }
+  return bytes;
 }
 
 /** Room for the whole frame, so that nothing is joined; zlib takes a full chunk as a sign that it needs another one. */
@@ -95,12 +108,14 @@ const zstdCodec: Codec = {
     };
     return frame.length <= INLINE_BYTES
       ? zlib.zstdCompressSync(frame, options)
-      : outOfRoom(await zstdCompress(frame, options), options.chunkSize);
+      : runThrough(zlib.createZstdCompress(options), frame);
   },
   trailer: () => new Uint8Array(0),
   async decompress(stored, bytes) {
     const options = { chunkSize: frameRoomBytes(bytes), maxOutputLength: bytes };
-    return bytes <= INLINE_BYTES ? zlib.zstdDecompressSync(stored, options) : zstdDecompress(stored, options);
+    return bytes <= INLINE_BYTES
+      ? zlib.zstdDecompressSync(stored, options)
+      : withRoom(await zstdDecompress(stored, options), options.chunkSize);
   },
 };
 
@@ -133,11 +148,11 @@ const gzipCodec: Codec = {
     return { contentStart: GZIP_CONTENT_START, contentEnd, framesStart: contentEnd };
   },
   async compress(frame, level) {
-    const chunkSize = outputRoomBytes(frame.length);
-    const options = { chunkSize, level, finishFlush: zlib.constants.Z_FULL_FLUSH };
+    const finishFlush = zlib.constants.Z_FULL_FLUSH;
+    const options = { chunkSize: outputRoomBytes(frame.length), level, finishFlush };
     return frame.length <= INLINE_BYTES
       ? zlib.deflateRawSync(frame, options)
-      : outOfRoom(await deflateRaw(frame, options), chunkSize);
+      : runThrough(zlib.createDeflateRaw(options), frame);
   },
   trailer(payloadCrc32, payloadBytes) {
     const trailer = Buffer.alloc(GZIP_TRAILER_BYTES);
@@ -149,7 +164,9 @@ const gzipCodec: Codec = {
   async decompress(stored, bytes) {
     const chunkSize = frameRoomBytes(bytes);
     const options = { chunkSize, maxOutputLength: bytes, finishFlush: zlib.constants.Z_SYNC_FLUSH };
-    return bytes <= INLINE_BYTES ? zlib.inflateRawSync(stored, options) : inflateRaw(stored, options);
+    return bytes <= INLINE_BYTES
+      ? zlib.inflateRawSync(stored, options)
+      : withRoom(await inflateRaw(stored, options), chunkSize);
   },
 };
 

@@ -60,6 +60,17 @@ export class Output {
     return this.stream.write(chunk) ? Promise.resolve() : this.room();
   }
 
+  /** Resolves when these bytes have left the program, and their memory is not needed any more. Errors as of write. */
+  deliver(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
+        return;
+      }
+      this.stream.write(bytes, (error) => (error ? reject(this.#fail(error)) : resolve()));
+    });
+  }
+
   /** Writes without waiting; a failure shows at the next write or flush. */
   post(text: string): void {
     this.write(text).catch(() => undefined);
@@ -79,13 +90,7 @@ export class Output {
 
   /** Resolves when everything written has left the program. */
   flush(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#failure !== undefined) {
-        reject(this.#failure);
-        return;
-      }
-      this.stream.write('', (error) => (error ? reject(this.#fail(error)) : resolve()));
-    });
+    return this.deliver(new Uint8Array(0));
   }
 
   #fail(error: Error): Error {

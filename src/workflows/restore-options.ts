@@ -1,5 +1,6 @@
 import type { Nearest, RecoveryPoint } from './recovery-lookup.ts';
 import type { RestoredThing } from './restore-plans.ts';
+import type { Sink } from './target.ts';
 
 export interface RestoreOptions {
   /** Undefined: what the archive's format restores: the journal, or, where there is none, the state. */
@@ -18,4 +19,4 @@ export type RestoreTarget =
   /** A state goes to the path, and the journal after it to the same path with `.journal` behind it, also when empty. */
   | { readonly kind: 'file'; readonly path: string }
   /** Gets the bytes in order, each checked; what it got is worth something only once the restore has succeeded. */
-  | { readonly kind: 'stream'; write(bytes: Uint8Array): Promise<void> };
+  | ({ readonly kind: 'stream' } & Sink);
