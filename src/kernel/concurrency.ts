@@ -49,3 +49,27 @@ export async function* mapInOrder<Item, Result>(
     await Promise.allSettled(underWay.map(({ result }) => result));
   }
 }
+
+/**
+ * The same items; the next one is asked for while the caller is at work on one. Leaving the loop early waits for it, so
+ * nothing goes on behind the caller's back.
+ */
+export async function* oneAhead<Item>(
+  items: AsyncGenerator<Item, void, undefined>,
+): AsyncGenerator<Item, void, undefined> {
+  const ask = () => {
+    const result = items.next();
+    result.catch(() => undefined); // judged when its turn comes
+    return result;
+  };
+  let asked = ask();
+  try {
+    for (let item = await asked; item.done !== true; item = await asked) {
+      asked = ask();
+      yield item.value;
+    }
+  } finally {
+    await Promise.allSettled([asked]);
+    await items.return();
+  }
+}

@@ -4,6 +4,7 @@ import type { RestorePlan } from '../archive/plan-restore.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { resolveChain, type SnapshotChain } from '../archive/snapshot-object.ts';
 import { readContent } from '../archive/snapshot-reader.ts';
+import { oneAhead } from '../kernel/concurrency.ts';
 import type { Context } from './context.ts';
 import { formatOf } from './format.ts';
 import type { Overview } from './overview.ts';
@@ -52,12 +53,17 @@ export async function copySources(
   if (plan.journal === undefined) {
     return { bytes, records: 0 };
   }
-  const decoder = formatOf(overview.descriptor).createDecoder(plan.journal.from);
-  for await (const part of readJournal(context, overview, plan.journal)) {
-    decoder.push(part);
-    await write(sinks.journal, part);
+  const counter = formatOf(overview.descriptor).createDecoder(plan.journal.from);
+  let records = 0;
+  // The next part is checked while one is written.
+  for await (const part of oneAhead(readJournal(context, overview, plan.journal))) {
+    if (part.records === undefined) {
+      counter.push(part.bytes);
+    }
+    records += part.records ?? 0;
+    await write(sinks.journal, part.bytes);
   }
-  return { bytes, records: decoder.records };
+  return { bytes, records: records + counter.records };
 }
 
 /** What a dry run checks: that everything a plan needs is there and fits together. Reads no payload. */

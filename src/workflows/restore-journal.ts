@@ -1,3 +1,4 @@
+import type { BatchHead } from '../archive/batch-object.ts';
 import { damaged, missing } from '../archive/damage.ts';
 import { snapshotKey } from '../archive/layout.ts';
 import { batchesOf, type JournalPlan } from '../archive/plan-restore.ts';
@@ -5,13 +6,22 @@ import { needHead, readBatches, readHeads } from '../archive/reader.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { resolveChain } from '../archive/snapshot-object.ts';
 import { readContent } from '../archive/snapshot-reader.ts';
+import { release } from '../kernel/memory.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
 import type { Overview } from './overview.ts';
 import { isStray, mayBeStray } from './strays.ts';
 
+/** A piece of the journal. */
+export interface JournalPart {
+  readonly bytes: Uint8Array;
+  /** How many records end in it; undefined: nobody knows before they are counted. */
+  readonly records: number | undefined;
+}
+
 /**
- * The bytes of a planned stretch of the journal, in order, each checked before it comes.
+ * The parts of a planned stretch of the journal, in order, each checked before it comes. Its memory is given back when
+ * the next but one is asked for.
  * @throws RigError RIG_CHAIN_GAP, RIG_CHECKSUM_MISMATCH or RIG_VERSION_UNKNOWN with the object in its details;
  *   RIG_OBJECT_NOT_FOUND when one is gone since it was listed.
  */
@@ -19,25 +29,39 @@ export async function* readJournal(
   context: Context,
   overview: Overview,
   plan: JournalPlan,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<JournalPart, void, undefined> {
   const { store, stop: signal } = context;
   await checkLastCounts(context, overview, plan);
   if (plan.base !== undefined) {
-    yield* readImage(context, plan.base, plan.from, plan.to);
+    for await (const bytes of readImage(context, plan.base, plan.from, plan.to)) {
+      yield { bytes, records: undefined };
+    }
   }
   const from = Math.max(plan.from, plan.base?.at ?? 0);
   let reached = from;
-  for await (const { offset, bytes } of readBatches(store, batchesOf(overview, plan), plan.start, {
-    signal,
-  })) {
+  let lastBytes: Uint8Array | undefined;
+  const chunks = readBatches(store, batchesOf(overview, plan), plan.start, { signal });
+  for await (const { offset, bytes, head } of chunks) {
     signal.throwIfAborted();
     reached = offset + bytes.length;
     const needed = bytes.subarray(Math.max(0, from - offset), Math.max(0, plan.to - offset));
     if (needed.length > 0) {
-      yield needed;
+      yield { bytes: needed, records: recordsIn(head, reached, from, plan.to) };
     }
+    if (lastBytes !== undefined) {
+      release(lastBytes);
+    }
+    lastBytes = bytes;
   }
   checkReached(overview, plan, reached);
+}
+
+/** The records of a batch that is needed whole count where it ends. */
+function recordsIn({ header }: BatchHead, reached: Offset, from: Offset, to: Offset): number | undefined {
+  if (header.first < from || header.end > to) {
+    return undefined;
+  }
+  return reached === header.end ? header.records : 0;
 }
 
 /** What a dry run checks: that everything is there, in order, and leads to the offset. It reads no payload. */

@@ -17,7 +17,7 @@ export class SparseFile {
     let pending = 0; // where the bytes begin that are to be written
     for (let at = 0; at < bytes.length; ) {
       const end = Math.min(bytes.length, at + BLOCK_BYTES - ((this.#lengthBytes + at) % BLOCK_BYTES));
-      if (ZEROS.subarray(0, end - at).equals(bytes.subarray(at, end))) {
+      if (bytes[at] === 0 && ZEROS.subarray(0, end - at).equals(bytes.subarray(at, end))) {
         await this.#writeAt(bytes.subarray(pending, at), this.#lengthBytes + pending);
         pending = end;
       }

@@ -3,13 +3,17 @@ import { errnoOf, RigError } from '../kernel/errors.ts';
 import type { FileHandle, FileSystem } from '../kernel/filesystem.ts';
 import type { Random } from '../kernel/random.ts';
 import { quoteForShell } from '../kernel/shell.ts';
+import { MIB } from '../kernel/size.ts';
 import { SparseFile } from './sparse-file.ts';
 import { targetExists, targetIo } from './target-trouble.ts';
 
 const NEW_FILE_MODE = 0o600;
+/** So much is written before the disk begins with it, which the end would else have to wait for. */
+const SYNC_EVERY_BYTES = 64 * MIB;
 
 /** What takes bytes in order. */
 export interface Sink {
+  /** Resolves when it does not need their memory any more. */
   write(bytes: Uint8Array): Promise<void>;
 }
 
@@ -108,6 +112,9 @@ export class FileTarget implements Target {
   readonly #handle: FileHandle;
   readonly #file: SparseFile;
   #lengthBytes = 0;
+  #unsyncedBytes = 0;
+  /** Under way, or failed: a system tells of a failure once, and the last sync may know nothing of it. */
+  #syncing: Promise<void> | undefined;
 
   /** Use {@link FileTarget.create}. */
   private constructor(fileSystem: FileSystem, place: TargetPlace, temporary: string, handle: FileHandle) {
@@ -130,6 +137,8 @@ export class FileTarget implements Target {
   async write(bytes: Uint8Array): Promise<void> {
     await targetIo('write', this.#place.path, () => this.#file.write(bytes));
     this.#lengthBytes += bytes.length;
+    this.#unsyncedBytes += bytes.length;
+    this.#syncBehind();
   }
 
   /**
@@ -144,6 +153,7 @@ export class FileTarget implements Target {
         await this.#handle.setMode(mode);
       }
       await this.#file.end();
+      await this.#syncing;
       await this.#handle.sync();
       await this.#checkLength();
       await this.#handle.close();
@@ -155,8 +165,19 @@ export class FileTarget implements Target {
 
   /** Removes what was written, as far as it can; after a commit that succeeded there is nothing left to remove. */
   async discard(): Promise<void> {
+    await this.#syncing?.catch(() => undefined);
     await this.#handle.close().catch(() => undefined);
     await this.#fileSystem.remove(this.#temporary).catch(() => undefined);
+  }
+
+  #syncBehind(): void {
+    if (this.#syncing === undefined && this.#unsyncedBytes >= SYNC_EVERY_BYTES) {
+      this.#unsyncedBytes = 0;
+      this.#syncing = this.#handle.syncData().then(() => {
+        this.#syncing = undefined;
+      });
+      this.#syncing.catch(() => undefined); // judged by the commit
+    }
   }
 
   /** A restore that fails leaves nothing where nothing was; where something was replaced, the new one stays. */
