@@ -8,11 +8,7 @@ if (major < 22 || (major === 22 && minor < 15)) {
   );
   process.exitCode = 2;
 } else {
-  const { setFlagsFromString } = await import('node:v8');
-  // What lives shortly is collected while it is little: 80 MiB less for 100,000 files, and no slower.
-  setFlagsFromString('--semi-space-growth-factor=1');
-  const { enableCompileCache } = await import('node:module');
-  enableCompileCache?.();
+  process.getBuiltinModule('node:module').enableCompileCache();
   const { run } = await import('../dist/cli/main.js');
   await run();
 }
