@@ -53,11 +53,13 @@ export async function sealBatch(
   let bytes = 0;
   const compressed = mapInOrder(payload, FRAMES_UNDER_WAY, async (chunk) => {
     assert(chunk.length > 0 && chunk.length <= FRAME_LIMIT_BYTES, 'a frame within its limit');
+    const frameBytes = chunk.length;
+    const compressing = codec.compress(chunk, compression.level);
+    // Another thread compresses meanwhile.
     hash.update(chunk);
     payloadCrc32 = compression.name === 'gzip' ? crc32(chunk, payloadCrc32) : 0;
-    bytes += chunk.length;
-    const frameBytes = chunk.length;
-    const stored = await codec.compress(chunk, compression.level);
+    bytes += frameBytes;
+    const stored = await compressing;
     release(chunk);
     return { frameBytes, stored };
   });

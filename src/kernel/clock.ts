@@ -66,14 +66,14 @@ export function parseTime(text: string): number | undefined {
     return undefined;
   }
   const [, year, month, day, hour, minute, second, fraction = '', zone = 'Z'] = match;
-  const zoneText = zone.toUpperCase();
   const milliseconds = fraction.slice(0, 3).padEnd(3, '0');
   const local = `${year}-${month}-${day}T${hour}:${minute}:${second}.${milliseconds}`;
   const asUtc = Date.parse(`${local}Z`);
-  if (Number.isNaN(asUtc) || new Date(asUtc).toISOString() !== `${local}Z`) {
+  // The 30th of February would be the 2nd of March, and 24:00 the next day.
+  if (Number.isNaN(asUtc) || new Date(asUtc).getUTCDate() !== Number(day)) {
     return undefined;
   }
-  const unixMs = Date.parse(`${local}${zoneText}`);
+  const unixMs = zone === 'Z' ? asUtc : Date.parse(`${local}${zone.toUpperCase()}`);
   return Number.isNaN(unixMs) ? undefined : unixMs;
 }
 

@@ -126,6 +126,36 @@ describe('a listing', () => {
     expect(fake.requests.map(({ query }) => query.get('encoding-type'))).toEqual(['url', 'url', 'url']);
   });
 
+  it('asks for one page more than is read, but only from the second one on', async () => {
+    await serve(({ query }, response) => {
+      const number = Number(query.get('continuation-token') ?? 0);
+      respond(response, 200, page([`prefix/${2 * number}`, `prefix/${2 * number + 1}`], `${number + 1}`));
+    });
+    for (const [names, requests] of [
+      [2, 1],
+      [3, 3],
+      [4, 3],
+    ]) {
+      fake.requests.length = 0;
+      let read = 0;
+      for await (const _ of store.list('')) {
+        read += 1;
+        if (read === names) {
+          break;
+        }
+      }
+      expect(fake.requests).toHaveLength(requests ?? 0);
+    }
+  });
+
+  it('says the same when its pages are written in another way', async () => {
+    const odd = page(['prefix/a', 'prefix/b']).replace('</Contents>', '<!-- nothing --></Contents>');
+    const bodies = [page(['prefix/a', 'prefix/b']), odd];
+    await serve((_, response) => respond(response, 200, bodies.shift()));
+    const list = async () => Array.fromAsync(store.list(''));
+    expect(await list()).toEqual(await list());
+  });
+
   it('decodes keys, under a prefix that needs it and beside strays', async () => {
     const keys = ['my+ar%C3%A7iv%2B/', 'my+ar%C3%A7iv%2B/LOG/1', 'my+ar%C3%A7iv%2B/not+ours%26'];
     await serve((_, response) => respond(response, 200, page(keys)), 's3://bucket/my%20arçiv+');

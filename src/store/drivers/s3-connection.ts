@@ -8,6 +8,7 @@ import { KIB } from '../../kernel/size.ts';
 import { limitAnswers } from './s3-answer.ts';
 import { headerOf } from './s3-errors.ts';
 import { checkEndpointUrl, type S3Location } from './s3-location.ts';
+import { type PageEntry, shortenListings } from './s3-page.ts';
 
 export interface S3Options {
   readonly clock: Clock;
@@ -41,6 +42,8 @@ export interface S3Connection {
   readonly region: string;
   /** The `Date` of the answer that this output came from. */
   storeTimeMsOf(output: object): number | undefined;
+  /** What of a page of a listing went past the SDK: see {@link shortenListings}. */
+  entriesOf(page: object): readonly PageEntry[];
   /** How long a request with this many bytes may take until its answer starts. */
   requestTimeoutMs(bodyBytes: number): number;
   close(): void;
@@ -105,13 +108,15 @@ function open(sdk: S3Sdk, endpointUrl: string | undefined, region: string, optio
   const timeouts = options.timeouts ?? DEFAULT_TIMEOUTS;
   const settings = { ...clientSettings(options, timeouts), ...endpointSettings(endpointUrl), region };
   const storeTimes = new WeakMap<object, number>();
-  const client = limitAnswers(timed(new sdk.S3Client(settings), storeTimes));
+  const pages = new WeakMap<object, readonly PageEntry[]>();
+  const client = limitAnswers(shortenListings(timed(new sdk.S3Client(settings), storeTimes), pages));
   return {
     sdk,
     client,
     endpointUrl,
     region,
     storeTimeMsOf: (output) => storeTimes.get(output),
+    entriesOf: (page) => pages.get(page) ?? [],
     requestTimeoutMs: (bodyBytes) => Math.ceil(timeouts.answerMs + bodyBytes / SLOWEST_BYTES_PER_MS),
     close: () => client.destroy(),
   };

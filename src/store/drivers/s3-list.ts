@@ -1,9 +1,11 @@
-import type { _Object, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
+import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
+import { oneAhead } from '../../kernel/concurrency.ts';
 import { RigError } from '../../kernel/errors.ts';
 import { isOffset } from '../../kernel/offset.ts';
 import type { ListedObject, ListOptions } from '../contract.ts';
 import { isKey } from '../key.ts';
 import type { S3Bucket } from './s3-bucket.ts';
+import type { PageEntry } from './s3-page.ts';
 
 /** All objects below the prefix, however many pages that takes. */
 export async function* listObjects(
@@ -14,7 +16,7 @@ export async function* listObjects(
   const { prefix: base } = bucket.location;
   let previous = after ?? '';
   for await (const page of pages(bucket, prefix, after, signal)) {
-    for (const entry of page.Contents ?? []) {
+    for (const entry of entriesOf(bucket, page)) {
       const { name, ...object } = readEntry(entry, page.EncodingType === 'url', base + prefix);
       const key = name.slice(base.length);
       if (isKey(key)) {
@@ -30,27 +32,46 @@ export async function* listObjects(
   }
 }
 
+/** From the second one on, the next page is asked for while one is read: who wants a few names pays for one page. */
 async function* pages(
   bucket: S3Bucket,
   prefix: string,
   after: string | undefined,
   signal: AbortSignal | undefined,
-): AsyncIterable<ListObjectsV2CommandOutput> {
+): AsyncGenerator<ListObjectsV2CommandOutput, void, undefined> {
+  const start = after === undefined ? {} : { StartAfter: bucket.location.prefix + after };
+  const first = await askForPage(bucket, prefix, start, signal);
+  yield first.page;
+  yield* oneAhead(pagesFrom(bucket, prefix, first.next, signal));
+}
+
+async function* pagesFrom(
+  bucket: S3Bucket,
+  prefix: string,
+  token: string | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ListObjectsV2CommandOutput, void, undefined> {
+  for (let next = token; next !== undefined; ) {
+    const asked = await askForPage(bucket, prefix, { ContinuationToken: next }, signal);
+    yield asked.page;
+    next = asked.next;
+  }
+}
+
+async function askForPage(
+  bucket: S3Bucket,
+  prefix: string,
+  from: { readonly StartAfter?: string; readonly ContinuationToken?: string },
+  signal: AbortSignal | undefined,
+): Promise<{ readonly page: ListObjectsV2CommandOutput; readonly next: string | undefined }> {
   const { sdk, client } = bucket.connection;
   const { bucket: Bucket, prefix: base } = bucket.location;
   // Keys come encoded, so that no key can break the XML.
-  const query = { Bucket, Prefix: base + prefix, EncodingType: 'url' as const };
-  const start = after === undefined ? {} : { StartAfter: base + after };
-  let ContinuationToken: string | undefined;
-  do {
-    const from = ContinuationToken === undefined ? start : { ContinuationToken };
-    const command = new sdk.ListObjectsV2Command({ ...query, ...from });
-    const page = await bucket.run(bucket.call('list'), signal, (options) => client.send(command, options));
-    requireListing(page, Bucket);
-    const next = nextToken(page, ContinuationToken);
-    yield page;
-    ContinuationToken = next;
-  } while (ContinuationToken !== undefined);
+  const query = { Bucket, Prefix: base + prefix, EncodingType: 'url' as const, ...from };
+  const command = new sdk.ListObjectsV2Command(query);
+  const page = await bucket.run(bucket.call('list'), signal, (options) => client.send(command, options));
+  requireListing(page, Bucket);
+  return { page, next: nextToken(page, from.ContinuationToken) };
 }
 
 /** An answer that got lost on its way, or of something that is no store, must not pass for "there is nothing". */
@@ -79,9 +100,18 @@ function nextToken(
   return NextContinuationToken;
 }
 
+function entriesOf({ connection }: S3Bucket, page: ListObjectsV2CommandOutput): readonly PageEntry[] {
+  const ofSdk = (page.Contents ?? []).map(({ Key, Size, LastModified }) => ({
+    key: Key,
+    sizeBytes: Size,
+    modifiedAtMs: LastModified?.getTime(),
+  }));
+  return [...connection.entriesOf(page), ...ofSdk];
+}
+
 /** `prefix`: what all names must begin with, the archive's own prefix included. */
 function readEntry(
-  { Key: listed = '', Size: sizeBytes, LastModified: modified }: _Object,
+  { key: listed = '', sizeBytes, modifiedAtMs }: PageEntry,
   isEncoded: boolean,
   prefix: string,
 ): { readonly name: string; readonly sizeBytes: number; readonly modifiedAtMs: number } {
@@ -89,10 +119,10 @@ function readEntry(
   if (listed === '' || !(name ?? prefix).startsWith(prefix)) {
     throw noListing(`the store lists ${JSON.stringify(listed)} below ${JSON.stringify(prefix)}`);
   }
-  if (!isOffset(sizeBytes) || modified === undefined) {
+  if (!isOffset(sizeBytes) || modifiedAtMs === undefined) {
     throw noListing(`the store lists ${listed} without its size or its time`);
   }
-  return { name: name ?? listed, sizeBytes, modifiedAtMs: modified.getTime() };
+  return { name: name ?? listed, sizeBytes, modifiedAtMs };
 }
 
 function noListing(message: string): RigError {
