@@ -4,13 +4,13 @@ import { errnoOf, RigError } from '../kernel/errors.ts';
 import type { FileHandle, FileStat, FileSystem } from '../kernel/filesystem.ts';
 import type { Offset } from '../kernel/offset.ts';
 import { showOffset } from '../kernel/offset.ts';
-import { KIB } from '../kernel/size.ts';
+import { KIB, MIB } from '../kernel/size.ts';
 import type { Observation } from './observations.ts';
 import { Observations } from './observations.ts';
 import { Pause } from './pause.ts';
 
-/** What {@link Journal.read} yields at a time: little is held then, and larger chunks are neither faster nor denser. */
-export const READ_CHUNK_BYTES = 512 * KIB;
+/** What {@link Journal.read} yields at a time: half of it costs a sixth more CPU time, twice as much saves none. */
+export const READ_CHUNK_BYTES = MIB;
 
 /** So much of what was read last is kept, and compared before reading on. */
 const REMEMBERED_BYTES = 64 * KIB;
