@@ -62,6 +62,7 @@ export async function copySources(
     }
     records += part.records ?? 0;
     await write(sinks.journal, part.bytes);
+    part.discard();
   }
   return { bytes, records: records + counter.records };
 }

@@ -17,11 +17,12 @@ export interface JournalPart {
   readonly bytes: Uint8Array;
   /** How many records end in it; undefined: nobody knows before they are counted. */
   readonly records: number | undefined;
+  /** Gives its memory back, to be called when it was written. */
+  discard(): void;
 }
 
 /**
- * The parts of a planned stretch of the journal, in order, each checked before it comes. Its memory is given back when
- * the next but one is asked for.
+ * The parts of a planned stretch of the journal, in order, each checked before it comes.
  * @throws RigError RIG_CHAIN_GAP, RIG_CHECKSUM_MISMATCH or RIG_VERSION_UNKNOWN with the object in its details;
  *   RIG_OBJECT_NOT_FOUND when one is gone since it was listed.
  */
@@ -34,24 +35,20 @@ export async function* readJournal(
   await checkLastCounts(context, overview, plan);
   if (plan.base !== undefined) {
     for await (const bytes of readImage(context, plan.base, plan.from, plan.to)) {
-      yield { bytes, records: undefined };
+      yield { bytes, records: undefined, discard() {} };
     }
   }
   const from = Math.max(plan.from, plan.base?.at ?? 0);
   let reached = from;
-  let lastBytes: Uint8Array | undefined;
   const chunks = readBatches(store, batchesOf(overview, plan), plan.start, { signal });
   for await (const { offset, bytes, head } of chunks) {
     signal.throwIfAborted();
     reached = offset + bytes.length;
     const needed = bytes.subarray(Math.max(0, from - offset), Math.max(0, plan.to - offset));
     if (needed.length > 0) {
-      yield { bytes: needed, records: recordsIn(head, reached, from, plan.to) };
+      const records = recordsIn(head, reached, from, plan.to);
+      yield { bytes: needed, records, discard: () => release(bytes) };
     }
-    if (lastBytes !== undefined) {
-      release(lastBytes);
-    }
-    lastBytes = bytes;
   }
   checkReached(overview, plan, reached);
 }
