@@ -12,6 +12,12 @@ const pageOf = (entries: string) =>
   '<IsTruncated>false</IsTruncated></ListBucketResult>';
 
 describe('a page of a listing', () => {
+  it('may not go on after its end, or begin before its beginning', () => {
+    expect(splitPage(pageOf('') + ENTRY)).toBeUndefined();
+    expect(splitPage(ENTRY + pageOf(''))).toBeUndefined();
+    expect(splitPage(pageOf(ENTRY).slice(0, -5))).toBeUndefined();
+  });
+
   it('is taken apart into entries, in order, and the rest', () => {
     const second = ENTRY.replace('0001<', '0002<').replace('12</Size>', '0</Size>');
     expect(splitPage(pageOf(`${ENTRY}\n${second}`))).toEqual({
@@ -41,6 +47,14 @@ describe('a page of a listing', () => {
     ['no time', ENTRY.replace(/<LastModified>.*<\/LastModified>/, '')],
     ['a time in another form', ENTRY.replace('2026-11-22T12:00:00.000Z', 'Sun, 22 Nov 2026 12:00:00 GMT')],
     ['an end too few', ENTRY.replace('</Contents>', '')],
+    ['a key of the owner too', ENTRY.replace('<Owner>', '<Owner><Key>b</Key>')],
+    ['an element that does not end', ENTRY.replace('</Owner>', '')],
+    ['a second key with an attribute', ENTRY.replace('<Size>', '<Key x="1">b</Key><Size>')],
+    ['a key of the owner alone', ENTRY.replace('<Key>', '<Owner><Key>').replace('</Key>', '</Key></Owner>')],
+    ['a time with a space', ENTRY.replace('22T12', '22 12')],
+    ['a time to the microsecond', ENTRY.replace('00.000Z', '00.289999Z')],
+    ['an entry in another element', `<Name>${ENTRY}</Name>`],
+    ['what is longer than anything of S3’s', ENTRY.replace('d41d', 'd'.repeat(70_000))],
     ['one entry in another', ENTRY.replace('<Owner>', `${ENTRY}<Owner>`)],
   ])('is left to the SDK when there is %s', (_, odd) => {
     expect(splitPage(pageOf(ENTRY + odd + ENTRY))).toBeUndefined();

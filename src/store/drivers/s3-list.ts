@@ -1,5 +1,4 @@
 import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
-import { oneAhead } from '../../kernel/concurrency.ts';
 import { RigError } from '../../kernel/errors.ts';
 import { isOffset } from '../../kernel/offset.ts';
 import type { ListedObject, ListOptions } from '../contract.ts';
@@ -42,20 +41,31 @@ async function* pages(
   const start = after === undefined ? {} : { StartAfter: bucket.location.prefix + after };
   const first = await askForPage(bucket, prefix, start, signal);
   yield first.page;
-  yield* oneAhead(pagesFrom(bucket, prefix, first.next, signal));
+  const left = new AbortController();
+  const ended = AbortSignal.any([left.signal, ...(signal === undefined ? [] : [signal])]);
+  const ask = (ContinuationToken: string | undefined) => {
+    const asked =
+      ContinuationToken === undefined ? undefined : askForPage(bucket, prefix, { ContinuationToken }, ended);
+    asked?.catch(() => undefined); // judged when its turn comes
+    return asked;
+  };
+  let asked = ask(first.next);
+  try {
+    while (asked !== undefined) {
+      const { page, next }: AskedPage = await asked;
+      asked = ask(next);
+      yield page;
+    }
+  } finally {
+    left.abort();
+    await Promise.allSettled([asked]);
+  }
 }
 
-async function* pagesFrom(
-  bucket: S3Bucket,
-  prefix: string,
-  token: string | undefined,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<ListObjectsV2CommandOutput, void, undefined> {
-  for (let next = token; next !== undefined; ) {
-    const asked = await askForPage(bucket, prefix, { ContinuationToken: next }, signal);
-    yield asked.page;
-    next = asked.next;
-  }
+interface AskedPage {
+  readonly page: ListObjectsV2CommandOutput;
+  /** Where the next one begins. */
+  readonly next: string | undefined;
 }
 
 async function askForPage(
@@ -63,7 +73,7 @@ async function askForPage(
   prefix: string,
   from: { readonly StartAfter?: string; readonly ContinuationToken?: string },
   signal: AbortSignal | undefined,
-): Promise<{ readonly page: ListObjectsV2CommandOutput; readonly next: string | undefined }> {
+): Promise<AskedPage> {
   const { sdk, client } = bucket.connection;
   const { bucket: Bucket, prefix: base } = bucket.location;
   // Keys come encoded, so that no key can break the XML.

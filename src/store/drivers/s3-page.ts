@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { parseTime } from '../../kernel/clock.ts';
+import { KIB } from '../../kernel/size.ts';
 import { isAnswer } from './s3-answer.ts';
 
 /** What a listing says of an object; undefined: nothing. */
@@ -19,6 +20,17 @@ export interface Page {
 }
 
 const [OPEN, CLOSE] = ['<Contents>', '</Contents>'];
+/** What stands for an entry when the rest is looked at. */
+const TAKEN = '<Taken/>';
+/** Elements with text in them, and the owner. */
+const ENTRY_SHAPE =
+  /^(?:\s*<(\w+)>[^<]*<\/\1>|\s*<Owner>(?:\s*<(ID|DisplayName)>[^<]*<\/\2>)*\s*<\/Owner>)*\s*$/;
+const ROOT_SHAPE = /^(?:<\?xml[^<>]*\?>)?\s*<ListBucketResult[^<>]*>(.*)<\/ListBucketResult>\s*$/s;
+/** Elements with text in them, or with nothing, but no entries. */
+const PAGE_SHAPE = /^(?:\s*<(\w+)>[^<]*<\/\1>|\s*<(?!Contents)\w+ ?\/>)*\s*$/;
+/** Longer ones are not looked at: such a page is not one of S3's. */
+const SHAPE_LIMIT = 64 * KIB;
+const TIME_SHAPE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/;
 
 /**
  * Lets the entries of listings go past the SDK, which takes 60 ms for 1,000 of them, most of it for what nobody asks
@@ -74,18 +86,26 @@ export function splitPage(xml: string): Page | undefined {
     end = close + CLOSE.length;
   }
   rest.push(xml.slice(end));
-  const whole = rest.join('');
-  // A comment, CDATA, an attribute or a prefix: the SDK knows what to make of them.
-  return /<!|Contents/.test(whole) ? undefined : { entries, rest: whole };
+  const [, inner] = ROOT_SHAPE.exec(rest.join(TAKEN)) ?? [];
+  const isKnown = inner !== undefined && hasShape(inner, PAGE_SHAPE);
+  return isKnown ? { entries, rest: rest.join('') } : undefined;
 }
 
-/** Undefined: something is missing, is there twice, or needs decoding. */
+/** Undefined: something is missing, is there twice, is not as expected, or needs decoding. */
 function readEntry(xml: string): PageEntry | undefined {
+  if (!hasShape(xml, ENTRY_SHAPE)) {
+    return undefined;
+  }
   const key = contentOf(xml, 'Key');
   const size = contentOf(xml, 'Size');
-  const modifiedAtMs = parseTime(contentOf(xml, 'LastModified'));
-  const isPlain = /^[!-%'-;=-~]+$/.test(key) && /^\d{1,16}$/.test(size) && !xml.includes('<!');
+  const modified = contentOf(xml, 'LastModified');
+  const modifiedAtMs = TIME_SHAPE.test(modified) ? parseTime(modified) : undefined;
+  const isPlain = /^[!-%'-;=-~]+$/.test(key) && /^\d{1,16}$/.test(size);
   return isPlain && modifiedAtMs !== undefined ? { key, sizeBytes: Number(size), modifiedAtMs } : undefined;
+}
+
+function hasShape(xml: string, shape: RegExp): boolean {
+  return xml.length <= SHAPE_LIMIT && shape.test(xml);
 }
 
 /** What lies between the tags; empty: they are not there once each. */
