@@ -23,7 +23,7 @@ export interface BatchAudit {
 
 /** Looks at a batch's payload beyond its checksums. What it throws of the kinds `data` and `conflict` is damage. */
 export interface Inspector {
-  /** The payload's next bytes, in order. Their memory is given back when it is done. */
+  /** The payload's next bytes, in order. Their memory is given back when this has resolved. */
   push(bytes: Uint8Array): void | Promise<void>;
   /** After the whole payload was read. */
   end(): void;

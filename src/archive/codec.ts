@@ -47,10 +47,10 @@ function outputRoomBytes(bytes: number): number {
 }
 
 /**
- * What becomes of a frame in a new engine. The room it was made in is given back at once: zlib's functions for the
- * whole would leave it to the garbage collector.
+ * What becomes of a frame in a new engine with chunks of `roomBytes`. The room it was made in is given back at once:
+ * zlib's functions for the whole would leave it to the garbage collector.
  */
-async function runThrough(engine: Transform, frame: Uint8Array): Promise<Uint8Array> {
+async function runThrough(engine: Transform, frame: Uint8Array, roomBytes: number): Promise<Uint8Array> {
   engine.end(frame);
   const pieces: Uint8Array[] = [];
   for await (const piece of engine as AsyncIterable<Uint8Array>) {
@@ -58,7 +58,10 @@ async function runThrough(engine: Transform, frame: Uint8Array): Promise<Uint8Ar
   }
   const whole = Buffer.concat(pieces);
   for (const room of new Set(pieces.map(({ buffer }) => buffer))) {
-    release(new Uint8Array(room));
+    // A stream may have joined pieces in memory of Node's pool.
+    if (room.byteLength === roomBytes) {
+      release(new Uint8Array(room));
+    }
   }
   return whole;
 }
@@ -108,7 +111,7 @@ const zstdCodec: Codec = {
     };
     return frame.length <= INLINE_BYTES
       ? zlib.zstdCompressSync(frame, options)
-      : runThrough(zlib.createZstdCompress(options), frame);
+      : runThrough(zlib.createZstdCompress(options), frame, options.chunkSize);
   },
   trailer: () => new Uint8Array(0),
   async decompress(stored, bytes) {
@@ -152,7 +155,7 @@ const gzipCodec: Codec = {
     const options = { chunkSize: outputRoomBytes(frame.length), level, finishFlush };
     return frame.length <= INLINE_BYTES
       ? zlib.deflateRawSync(frame, options)
-      : runThrough(zlib.createDeflateRaw(options), frame);
+      : runThrough(zlib.createDeflateRaw(options), frame, options.chunkSize);
   },
   trailer(payloadCrc32, payloadBytes) {
     const trailer = Buffer.alloc(GZIP_TRAILER_BYTES);

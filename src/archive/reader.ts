@@ -62,8 +62,9 @@ export async function* readBatches(
     if (index === head.header.frames.length - 1) {
       checkPayload(head, payload);
     }
-    yield { offset, bytes, head };
-    offset += bytes.length;
+    const chunk = { offset, bytes, head };
+    offset += bytes.length; // not later: whoever gets the bytes may give their memory back
+    yield chunk;
   }
 }
 

@@ -154,8 +154,8 @@ export class Journal {
   }
 
   /**
-   * The bytes [start, end), which must have been observed, in chunks of exactly 512 KiB but the last. Each chunk is
-   * the caller's own and is never written again.
+   * The bytes [start, end), which must have been observed, in chunks of exactly {@link READ_CHUNK_BYTES} but the last.
+   * Each chunk is the caller's own and is never written again.
    * @throws RigError RIG_JOURNAL_TRUNCATED when the file ends before `end`.
    */
   async *read(start: Offset, end: Offset): AsyncGenerator<Uint8Array, void, undefined> {

@@ -11,7 +11,8 @@ export function ownRoom({ buffer, byteLength }: Uint8Array): void {
  * about before it comes, and it would come often. A view of somebody else's memory is left alone.
  */
 export function release({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && (filledBytes.get(buffer) ?? buffer.byteLength) === byteLength) {
+  const isOpen = buffer instanceof ArrayBuffer && !buffer.detached;
+  if (isOpen && (filledBytes.get(buffer) ?? buffer.byteLength) === byteLength) {
     buffer.transfer(0);
   }
 }

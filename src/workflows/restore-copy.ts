@@ -62,7 +62,9 @@ export async function copySources(
     }
     records += part.records ?? 0;
     await write(sinks.journal, part.bytes);
-    part.discard();
+    if (sinks.journal?.givesBack === true) {
+      part.discard();
+    }
   }
   return { bytes, records: records + counter.records };
 }

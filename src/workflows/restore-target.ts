@@ -39,6 +39,7 @@ class StreamDestination implements Destination {
   constructor(context: Context, sink: Sink) {
     this.#context = context;
     this.#sink = {
+      givesBack: sink.givesBack,
       write: async (bytes) => {
         this.isUntouched = false;
         await sink.write(bytes);

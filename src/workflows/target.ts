@@ -13,7 +13,8 @@ const SYNC_EVERY_BYTES = 64 * MIB;
 
 /** What takes bytes in order. */
 export interface Sink {
-  /** Resolves when it does not need their memory any more. */
+  /** It needs nothing of the memory of what it was given once its write has resolved. */
+  readonly givesBack?: boolean | undefined;
   write(bytes: Uint8Array): Promise<void>;
 }
 
@@ -106,6 +107,7 @@ function temporaryPath(path: string, random: Random): string {
  * untouched.
  */
 export class FileTarget implements Target {
+  readonly givesBack = true;
   readonly #fileSystem: FileSystem;
   readonly #place: TargetPlace;
   readonly #temporary: string;

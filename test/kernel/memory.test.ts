@@ -6,6 +6,7 @@ describe('release', () => {
     const bytes = Buffer.allocUnsafeSlow(100);
     release(bytes);
     expect(bytes).toHaveLength(0);
+    release(bytes); // nothing is left
   });
 
   it('leaves a view of somebody else’s memory alone', () => {

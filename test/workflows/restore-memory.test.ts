@@ -19,6 +19,7 @@ describe('what a restore writes', () => {
       const written: Buffer[] = [];
       const target = {
         kind: 'stream' as const,
+        givesBack: true,
         async write(bytes: Uint8Array) {
           for (let turn = 0; turn < 50; turn += 1) {
             await setImmediate();
@@ -33,4 +34,16 @@ describe('what a restore writes', () => {
       expect(result).toMatchObject({ bytes: offset, records: offset });
     },
   );
+
+  it('is the own of a stream that does not say that it gives it back', async () => {
+    const { store } = await buildArchive({
+      journal: JOURNAL,
+      cuts: [JOURNAL.length],
+      frameBytes: FRAME_BYTES,
+    });
+    const kept: Uint8Array[] = [];
+    const write = async (bytes: Uint8Array) => void kept.push(bytes);
+    await restore(testContext(store), options({ target: { kind: 'stream', write } }));
+    expect(Buffer.concat(kept).equals(JOURNAL)).toBe(true);
+  });
 });

@@ -95,7 +95,7 @@ function resolvePoint(asked: AskedPoint, nowMs: number): RecoveryPoint {
 
 function targetOf(to: string, { stdout }: Session): RestoreOptions['target'] {
   return to === STDOUT
-    ? { kind: 'stream', write: (bytes) => stdout.deliver(bytes) }
+    ? { kind: 'stream', givesBack: true, write: (bytes) => stdout.deliver(bytes) }
     : { kind: 'file', path: to };
 }
 
