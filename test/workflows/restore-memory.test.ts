@@ -35,7 +35,7 @@ describe('what a restore writes', () => {
     },
   );
 
-  it('is the own of a stream that does not say that it gives it back', async () => {
+  it('belongs to a stream that does not say that it gives it back', async () => {
     const { store } = await buildArchive({
       journal: JOURNAL,
       cuts: [JOURNAL.length],

@@ -86,14 +86,14 @@ export function splitPage(xml: string): Page | undefined {
     end = close + CLOSE.length;
   }
   rest.push(xml.slice(end));
-  const [, inner] = ROOT_SHAPE.exec(rest.join(TAKEN)) ?? [];
-  const isKnown = inner !== undefined && hasShape(inner, PAGE_SHAPE);
+  const [, inner] = matchShape(rest.join(TAKEN), ROOT_SHAPE) ?? [];
+  const isKnown = inner !== undefined && matchShape(inner, PAGE_SHAPE) !== undefined;
   return isKnown ? { entries, rest: rest.join('') } : undefined;
 }
 
 /** Undefined: something is missing, is there twice, is not as expected, or needs decoding. */
 function readEntry(xml: string): PageEntry | undefined {
-  if (!hasShape(xml, ENTRY_SHAPE)) {
+  if (matchShape(xml, ENTRY_SHAPE) === undefined) {
     return undefined;
   }
   const key = contentOf(xml, 'Key');
@@ -104,8 +104,8 @@ function readEntry(xml: string): PageEntry | undefined {
   return isPlain && modifiedAtMs !== undefined ? { key, sizeBytes: Number(size), modifiedAtMs } : undefined;
 }
 
-function hasShape(xml: string, shape: RegExp): boolean {
-  return xml.length <= SHAPE_LIMIT && shape.test(xml);
+function matchShape(xml: string, shape: RegExp): RegExpExecArray | undefined {
+  return xml.length <= SHAPE_LIMIT ? (shape.exec(xml) ?? undefined) : undefined;
 }
 
 /** What lies between the tags; empty: they are not there once each. */
