@@ -22,15 +22,20 @@ export interface Page {
 const [OPEN, CLOSE] = ['<Contents>', '</Contents>'];
 /** What stands for an entry when the rest is looked at. */
 const TAKEN = '<Taken/>';
-/** Elements with text in them, and the owner. */
-const ENTRY_SHAPE =
-  /^(?:\s*<(\w+)>[^<]*<\/\1>|\s*<Owner>(?:\s*<(ID|DisplayName)>[^<]*<\/\2>)*\s*<\/Owner>)*\s*$/;
+/** Elements with text in them, and the owner, in the order in which all servers write them. */
+const ENTRY_SHAPE = new RegExp(
+  String.raw`<Contents>\s*<Key>([!-%'-;=-~]+)</Key>\s*<LastModified>([^<]+)</LastModified>` +
+    String.raw`(?:\s*<(?!Key>|LastModified>|Size>)(\w+)>[^<]*</\3>)*\s*<Size>(\d{1,16})</Size>` +
+    String.raw`(?:\s*<(?!Key>|LastModified>|Size>)(\w+)>[^<]*</\5>` +
+    String.raw`|\s*<Owner>(?:\s*<(ID|DisplayName)>[^<]*</\6>)*\s*</Owner>)*\s*</Contents>`,
+  'y',
+);
 const ROOT_SHAPE = /^(?:<\?xml[^<>]*\?>)?\s*<ListBucketResult[^<>]*>(.*)<\/ListBucketResult>\s*$/s;
 /** Elements with text in them, or with nothing, but no entries. */
 const PAGE_SHAPE = /^(?:\s*<(\w+)>[^<]*<\/\1>|\s*<(?!Contents)\w+ ?\/>)*\s*$/;
 /** Longer ones are not looked at: such a page is not one of S3's. */
 const SHAPE_LIMIT = 64 * KIB;
-const TIME_SHAPE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/;
+const TIME_SHAPE = /^(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,3}))?Z$/;
 
 /**
  * Lets the entries of listings go past the SDK, which takes 60 ms for 1,000 of them, most of it for what nobody asks
@@ -74,16 +79,16 @@ export function shortenListings(
 export function splitPage(xml: string): Page | undefined {
   const entries: PageEntry[] = [];
   const rest: string[] = [];
+  const days: Days = new Map();
   let end = 0;
   for (let start = xml.indexOf(OPEN); start !== -1; start = xml.indexOf(OPEN, end)) {
     rest.push(xml.slice(end, start));
-    const close = xml.indexOf(CLOSE, start);
-    const entry = close === -1 ? undefined : readEntry(xml.slice(start + OPEN.length, close));
+    end = xml.indexOf(CLOSE, start) + CLOSE.length;
+    const entry = readEntry(xml, start, end, days);
     if (entry === undefined) {
       return undefined;
     }
     entries.push(entry);
-    end = close + CLOSE.length;
   }
   rest.push(xml.slice(end));
   const [, inner] = matchShape(rest.join(TAKEN), ROOT_SHAPE) ?? [];
@@ -91,30 +96,32 @@ export function splitPage(xml: string): Page | undefined {
   return isKnown ? { entries, rest: rest.join('') } : undefined;
 }
 
-/** Undefined: something is missing, is there twice, is not as expected, or needs decoding. */
-function readEntry(xml: string): PageEntry | undefined {
-  if (matchShape(xml, ENTRY_SHAPE) === undefined) {
-    return undefined;
+/** Undefined: in [start, end) something is missing, is there twice, is not as expected, or needs decoding. */
+function readEntry(xml: string, start: number, end: number, days: Days): PageEntry | undefined {
+  ENTRY_SHAPE.lastIndex = start;
+  const match = end - start <= SHAPE_LIMIT ? ENTRY_SHAPE.exec(xml) : null;
+  const [, key, modified = '', , size] = match ?? [];
+  const modifiedAtMs = readTime(modified, days);
+  return ENTRY_SHAPE.lastIndex === end && modifiedAtMs !== undefined
+    ? { key, sizeBytes: Number(size), modifiedAtMs }
+    : undefined;
+}
+
+/** When the days begin that the entries of a page are of, which are few. */
+type Days = Map<string, number | undefined>;
+
+function readTime(text: string, days: Days): number | undefined {
+  const [, day = '', hours, minutes, seconds, fraction = ''] = TIME_SHAPE.exec(text) ?? [];
+  if (!days.has(day)) {
+    days.set(day, parseTime(`${day}T00:00:00Z`));
   }
-  const key = contentOf(xml, 'Key');
-  const size = contentOf(xml, 'Size');
-  const modified = contentOf(xml, 'LastModified');
-  const modifiedAtMs = TIME_SHAPE.test(modified) ? parseTime(modified) : undefined;
-  const isPlain = /^[!-%'-;=-~]+$/.test(key) && /^\d{1,16}$/.test(size);
-  return isPlain && modifiedAtMs !== undefined ? { key, sizeBytes: Number(size), modifiedAtMs } : undefined;
+  const startMs = days.get(day);
+  const second = (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
+  return startMs === undefined ? undefined : startMs + second * 1_000 + Number(fraction.padEnd(3, '0'));
 }
 
 function matchShape(xml: string, shape: RegExp): RegExpExecArray | undefined {
   return xml.length <= SHAPE_LIMIT ? (shape.exec(xml) ?? undefined) : undefined;
-}
-
-/** What lies between the tags; empty: they are not there once each. */
-function contentOf(xml: string, name: string): string {
-  const [open, close] = [`<${name}>`, `</${name}>`];
-  const start = xml.indexOf(open) + open.length;
-  const end = xml.indexOf(close, start);
-  const isOne = start >= open.length && end !== -1 && xml.indexOf(open, end) === -1;
-  return isOne ? xml.slice(start, end) : '';
 }
 
 async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
