@@ -1,6 +1,6 @@
 import type { Offset } from '../kernel/offset.ts';
-import type { CallOptions, ListedObject, Store } from '../store/contract.ts';
-import { batchKey, LOG_PREFIX, meaningOf, SNAPSHOT_PREFIX, WRITER_PREFIX } from './layout.ts';
+import type { ListedObject } from '../store/contract.ts';
+import { batchKey, meaningOf } from './layout.ts';
 
 /** What a listing shows of an archive: names, sizes and ages, in ascending order. The basis of every plan. */
 export interface Catalog {
@@ -12,8 +12,6 @@ export interface Catalog {
   /** All of them. */
   readonly strayCount: number;
 }
-
-const STRAYS_LIMIT = 100;
 
 export interface ListedBatch {
   readonly key: string;
@@ -35,38 +33,7 @@ export interface ListedWriter {
   readonly modifiedAtMs: number;
 }
 
-/**
- * Lists an archive: `LOG/`, then `SNAPSHOT/`, then `WRITER/`, so that a prune running meanwhile, which makes a snapshot
- * before it removes batches, cannot hide the tail. May be repeated.
- */
-export async function readCatalog(store: Store, options: CallOptions = {}): Promise<Catalog> {
-  const builder = new CatalogBuilder();
-  for (const prefix of [LOG_PREFIX, SNAPSHOT_PREFIX, WRITER_PREFIX]) {
-    for await (const object of store.list(prefix, options)) {
-      builder.add(object);
-    }
-  }
-  return builder;
-}
-
-/**
- * Lists everything under the archive's URL, strays at the top level too. Key order is the order above. May be repeated.
- */
-export async function readWholeCatalog(store: Store, options: CallOptions = {}): Promise<Catalog> {
-  const builder = new CatalogBuilder();
-  for await (const object of store.list('', options)) {
-    builder.add(object);
-  }
-  return builder;
-}
-
-/** Is there anything at all under the archive's URL? One request. */
-export async function isEmptyPlace(store: Store, options: CallOptions = {}): Promise<boolean> {
-  for await (const _ of store.list('', options)) {
-    return false;
-  }
-  return true;
-}
+const STRAYS_LIMIT = 100;
 
 /** There may be millions, and the name follows from the offset: it is made when it is asked for. */
 class BatchEntry implements ListedBatch {
@@ -83,7 +50,8 @@ class BatchEntry implements ListedBatch {
   }
 }
 
-class CatalogBuilder implements Catalog {
+/** A catalog that grows with a listing. */
+export class CatalogBuilder implements Catalog {
   readonly batches: ListedBatch[] = [];
   readonly snapshots: ListedSnapshot[] = [];
   readonly writers: ListedWriter[] = [];
@@ -110,5 +78,16 @@ class CatalogBuilder implements Catalog {
         }
         break;
     }
+  }
+
+  /** Adds what comes after all that is there. */
+  append(other: Catalog): void {
+    for (const batch of other.batches) {
+      this.batches.push(batch);
+    }
+    this.snapshots.push(...other.snapshots);
+    this.writers.push(...other.writers);
+    this.strayCount += other.strayCount;
+    this.strays.push(...other.strays.slice(0, STRAYS_LIMIT - this.strays.length));
   }
 }

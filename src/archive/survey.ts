@@ -5,7 +5,7 @@ import type { Offset } from '../kernel/offset.ts';
 import type { CallOptions, Store } from '../store/contract.ts';
 import { firstChain } from './batch-header.ts';
 import { type BatchHead, readHead } from './batch-object.ts';
-import { type Catalog, isEmptyPlace, readCatalog } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
 import { type Claim, readClaim } from './claim.ts';
 import { damaged, undefinedWhenGone } from './damage.ts';
 import {
@@ -15,6 +15,7 @@ import {
   type NewArchive,
   readDescriptor,
 } from './descriptor.ts';
+import { isEmptyPlace, readCatalog } from './read-catalog.ts';
 import { readSnapshotHeader } from './snapshot-object.ts';
 import { completeCatalog } from './unlisted.ts';
 

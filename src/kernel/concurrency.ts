@@ -1,4 +1,5 @@
 import { assert } from './assert.ts';
+import { linkedController } from './linked-controller.ts';
 
 /** How much may be under way at a time. */
 export interface Limits<Item> {
@@ -71,5 +72,32 @@ export async function* oneAhead<Item>(
   } finally {
     await Promise.allSettled([asked]);
     await items.return();
+  }
+}
+
+/**
+ * Runs `work` over all items at once and gives the results in the order of the items. The first error aborts the signal
+ * of all others, and is thrown when they have settled.
+ */
+export async function together<Item, Result>(
+  items: readonly Item[],
+  stop: AbortSignal | undefined,
+  work: (item: Item, signal: AbortSignal) => Promise<Result>,
+): Promise<Result[]> {
+  const controller = linkedController(stop);
+  try {
+    const results = items.map(async (item) => {
+      try {
+        return await work(item, controller.signal);
+      } catch (error) {
+        controller.abort(error);
+        throw error;
+      }
+    });
+    await Promise.allSettled(results);
+    controller.signal.throwIfAborted();
+    return await Promise.all(results);
+  } finally {
+    controller.unlink();
   }
 }

@@ -43,8 +43,8 @@ export interface Store {
   put(key: string, body: PutBody, options: PutOptions): Promise<PutResult>;
 
   /**
-   * The objects whose keys start with `prefix`, in ascending order of their keys (by code unit), strictly after the
-   * key `after` when it is given. Anything put before the call started is there; half-written objects never are.
+   * The objects whose keys start with `prefix`, in ascending order of their keys (by code unit); of a part of them when
+   * `after` or `upTo` say so. Anything put before the call started is there; half-written objects never are.
    * May be repeated.
    */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
@@ -65,6 +65,8 @@ export interface Capabilities {
   readonly replace: boolean;
   /** Calls worth having in flight at a time. */
   readonly parallelCalls: number;
+  /** Ranges of a long listing worth asking for at a time. 1: each would cost as much as the whole. */
+  readonly parallelListings: number;
   /** Undefined: objects have no tags here. */
   readonly tagging: Tagging | undefined;
   /** Undefined: nothing expires by itself here. */
@@ -162,7 +164,10 @@ export interface PutOptions extends CallOptions {
 }
 
 export interface ListOptions extends CallOptions {
+  /** Only keys beyond this one. */
   readonly after?: string | undefined;
+  /** Only keys up to this one, which is a key of its own or not. */
+  readonly upTo?: string | undefined;
 }
 
 export interface ObjectInfo {

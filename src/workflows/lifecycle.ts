@@ -1,4 +1,3 @@
-import { readCatalog } from '../archive/catalog.ts';
 import { type AgeFacts, lossByAge, refuseByAge } from '../archive/lifecycle-by-age.ts';
 import {
   isOwnRule,
@@ -7,6 +6,7 @@ import {
   ownRules,
 } from '../archive/lifecycle-rules.ts';
 import { type LifecyclePlan, planLifecycle, type Refusal, refusePlan } from '../archive/plan-lifecycle.ts';
+import { readCatalog } from '../archive/read-catalog.ts';
 import { readSnapshotHeader } from '../archive/snapshot-object.ts';
 import { openForReading } from '../archive/survey.ts';
 import { mapInOrder } from '../kernel/concurrency.ts';

@@ -1,9 +1,10 @@
 import type { BatchHeader } from '../archive/batch-header.ts';
-import { type Catalog, readCatalog } from '../archive/catalog.ts';
+import type { Catalog } from '../archive/catalog.ts';
 import { type Claim, readClaim } from '../archive/claim.ts';
 import { missing, needDamage } from '../archive/damage.ts';
 import { meaningOf, WRITER_PREFIX } from '../archive/layout.ts';
 import { type Extent, listedGaps } from '../archive/plan-restore.ts';
+import { readCatalog } from '../archive/read-catalog.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { SnapshotShelf } from '../archive/snapshot-shelf.ts';
 import { openForReading } from '../archive/survey.ts';

@@ -1,10 +1,11 @@
 import { readHead } from '../archive/batch-object.ts';
-import { type Catalog, readCatalog } from '../archive/catalog.ts';
+import type { Catalog } from '../archive/catalog.ts';
 import { damaged, needDamage, vanished } from '../archive/damage.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
 import { DESCRIPTOR_KEY, snapshotKey } from '../archive/layout.ts';
 import { countBelow } from '../archive/plan-restore.ts';
 import { planRetention, type Reliance, type RetentionPlan } from '../archive/plan-retention.ts';
+import { readCatalog } from '../archive/read-catalog.ts';
 import type { RetentionPolicy } from '../archive/retention-policy.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import {

@@ -1,10 +1,11 @@
 import type { Inspector } from '../archive/audit-batch.ts';
 import type { BatchHead } from '../archive/batch-object.ts';
-import { type Catalog, readWholeCatalog } from '../archive/catalog.ts';
+import type { Catalog } from '../archive/catalog.ts';
 import type { Claim } from '../archive/claim.ts';
 import { damaged } from '../archive/damage.ts';
 import type { Descriptor } from '../archive/descriptor.ts';
 import { DESCRIPTOR_KEY, WRITER_PREFIX, writerKey } from '../archive/layout.ts';
+import { readWholeCatalog } from '../archive/read-catalog.ts';
 import { type Range, recoverableRanges } from '../archive/recoverable.ts';
 import { openForReading } from '../archive/survey.ts';
 import { type Journal, openJournal } from '../journal/tail.ts';

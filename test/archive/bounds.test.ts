@@ -14,13 +14,14 @@ import { sealBatch } from '../../src/archive/seal.ts';
 import { crc32, sha256 } from '../../src/kernel/digest.ts';
 import type { Offset } from '../../src/kernel/offset.ts';
 import { KIB, MIB } from '../../src/kernel/size.ts';
-import type { ListedObject, Store } from '../../src/store/contract.ts';
+import type { ListedObject, ListOptions, Store } from '../../src/store/contract.ts';
 import { createMemoryNamespace, openMemoryStore } from '../../src/store/drivers/memory.ts';
 import { restore } from '../../src/workflows/restore.ts';
 import { status } from '../../src/workflows/status.ts';
 import { verify } from '../../src/workflows/verify.ts';
 import { ARCHIVE_ID, buildArchive, overwrite } from '../support/archive-builder.ts';
 import { options, refusal } from '../support/line-archive.ts';
+import { longerListing } from '../support/longer-listing.ts';
 import { ScriptedStore } from '../support/scripted-store.ts';
 import { SimulatedClock } from '../support/simulated-clock.ts';
 import { testContext } from '../support/workflow-context.ts';
@@ -175,13 +176,8 @@ class LongListing extends ScriptedStore {
     };
   }
 
-  override async *list(prefix: string): AsyncIterable<ListedObject> {
-    for await (const object of super.list(prefix)) {
-      yield object;
-      if (object.key === batchKey(8)) {
-        yield* this.#more();
-      }
-    }
+  override list(prefix: string, listOptions?: ListOptions): AsyncIterable<ListedObject> {
+    return longerListing(super.list(prefix, listOptions), this.#more(), prefix, listOptions);
   }
 
   *#more(): Iterable<ListedObject> {

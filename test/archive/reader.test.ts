@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { readCatalog } from '../../src/archive/catalog.ts';
 import { chainAfter, chainStart } from '../../src/archive/chain.ts';
 import { batchKey } from '../../src/archive/layout.ts';
+import { readCatalog } from '../../src/archive/read-catalog.ts';
 import { needHead, type PayloadChunk, readBatches, readHeads } from '../../src/archive/reader.ts';
 import { MIB } from '../../src/kernel/size.ts';
 import type { Store } from '../../src/store/contract.ts';

@@ -75,7 +75,18 @@ export function describeListing({ store, another, manyKeys, runs }: StoreSuite):
       expect(await keysOf(store(), '../')).toEqual([]);
     });
 
-    it('agrees with sorting and filtering, for any keys, prefix and after', async () => {
+    it('ends with the key asked for, there or not', async () => {
+      await putAll(store(), ['LOG/1', 'LOG/2', 'LOG/20', 'LOG/3', 'LOG2']);
+      const upTo = (last: string, after?: string) => keysOf(store(), 'LOG', after, last);
+      expect(await upTo('LOG/2')).toEqual(['LOG/1', 'LOG/2']);
+      expect(await upTo('LOG/2z')).toEqual(['LOG/1', 'LOG/2', 'LOG/20']);
+      expect(await upTo('LOG/20', 'LOG/1')).toEqual(['LOG/2', 'LOG/20']);
+      expect(await upTo('LOG/2', 'LOG/2')).toEqual([]);
+      expect(await upTo('A')).toEqual([]);
+      expect(await upTo('Z')).toHaveLength(5);
+    });
+
+    it('agrees with sorting and filtering, for any keys, prefix, after and end', async () => {
       let run = 0;
       const text = fc.stringMatching(/^[ab./-]{1,4}$/);
       const segment = text.map((part) => part.replaceAll('/', '')).filter((part) => !/^\.{0,2}$/.test(part));
@@ -84,15 +95,18 @@ export function describeListing({ store, another, manyKeys, runs }: StoreSuite):
         keys: fc.uniqueArray(key, { maxLength: 8 }).map(withoutDirectories),
         prefix: fc.oneof(fc.constant(''), text),
         after: fc.option(fc.oneof(key, text), { nil: undefined }),
+        upTo: fc.option(fc.oneof(key, text), { nil: undefined }),
       });
       const agrees = async ({
         keys,
         prefix,
         after,
+        upTo,
       }: {
         keys: string[];
         prefix: string;
         after: string | undefined;
+        upTo: string | undefined;
       }) => {
         run += 1;
         const base = `run-${run}/`;
@@ -100,8 +114,10 @@ export function describeListing({ store, another, manyKeys, runs }: StoreSuite):
           store(),
           keys.map((key) => `${base}${key}`),
         );
-        const expected = keys.filter((key) => key.startsWith(prefix) && key > (after ?? '')).sort();
-        const listed = await keysOf(store(), `${base}${prefix}`, after && `${base}${after}`);
+        const isWithin = (key: string) => key > (after ?? '') && key <= (upTo ?? key);
+        const expected = keys.filter((key) => key.startsWith(prefix) && isWithin(key)).sort();
+        const [from, to] = [after && `${base}${after}`, upTo && `${base}${upTo}`];
+        const listed = await keysOf(store(), `${base}${prefix}`, from, to);
         expect(listed).toEqual(expected.map((key) => `${base}${key}`));
       };
       await fc.assert(fc.asyncProperty(query, agrees), { numRuns: runs });

@@ -104,7 +104,7 @@ describe('a get', () => {
 
 describe('a listing', () => {
   const TIME = '<LastModified>2026-11-21T10:32:07.000Z</LastModified>';
-  const listed = (key: string) => `<Contents><Key>${key}</Key><Size>3</Size>${TIME}</Contents>`;
+  const listed = (key: string) => `<Contents><Key>${key}</Key>${TIME}<Size>3</Size></Contents>`;
   const page = (keys: readonly string[], next?: string) =>
     `<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>${next !== undefined}</IsTruncated>${
       next === undefined ? '' : `<NextContinuationToken>${next}</NextContinuationToken>`
@@ -148,6 +148,17 @@ describe('a listing', () => {
         break;
       }
     }
+    expect(fake.requests).toHaveLength(4);
+  });
+
+  it('is asked for no page beyond the end that is wanted', async () => {
+    await serve(({ query }, response) => {
+      const number = Number(query.get('continuation-token') ?? 0);
+      respond(response, 200, page([`prefix/${2 * number}`, `prefix/${2 * number + 1}`], `${number + 1}`));
+    });
+    expect(await keysOf(store, '', undefined, '2')).toEqual(['0', '1', '2']);
+    expect(fake.requests).toHaveLength(2);
+    expect(await keysOf(store, '', undefined, '2-')).toEqual(['0', '1', '2']);
     expect(fake.requests).toHaveLength(4);
   });
 

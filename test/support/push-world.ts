@@ -1,5 +1,5 @@
 import { openFrame, readStored } from '../../src/archive/batch-object.ts';
-import { readCatalog } from '../../src/archive/catalog.ts';
+import { readCatalog } from '../../src/archive/read-catalog.ts';
 import { RigError } from '../../src/kernel/errors.ts';
 import { nodeFileTree } from '../../src/kernel/file-tree.ts';
 import type { Report } from '../../src/kernel/report.ts';

@@ -1,6 +1,6 @@
 import { firstChain } from '../../src/archive/batch-header.ts';
-import { readCatalog } from '../../src/archive/catalog.ts';
 import { snapshotKey } from '../../src/archive/layout.ts';
+import { readCatalog } from '../../src/archive/read-catalog.ts';
 import { readBatches } from '../../src/archive/reader.ts';
 import { resolveChain } from '../../src/archive/snapshot-object.ts';
 import type { Store } from '../../src/store/contract.ts';

@@ -53,6 +53,6 @@ export async function textOf(store: Store, key: string): Promise<string | undefi
   return (await contentOf(store, key))?.toString();
 }
 
-export async function keysOf(store: Store, prefix = '', after?: string): Promise<string[]> {
-  return (await allOf(store.list(prefix, { after }))).map(({ key }) => key);
+export async function keysOf(store: Store, prefix = '', after?: string, upTo?: string): Promise<string[]> {
+  return (await allOf(store.list(prefix, { after, upTo }))).map(({ key }) => key);
 }

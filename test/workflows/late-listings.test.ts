@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { readCatalog } from '../../src/archive/catalog.ts';
 import { batchKey, meaningOf, snapshotKey, WRITER_PREFIX, writerKey } from '../../src/archive/layout.ts';
+import { readCatalog } from '../../src/archive/read-catalog.ts';
 import { readSnapshotHeader } from '../../src/archive/snapshot-object.ts';
 import { completeCatalog } from '../../src/archive/unlisted.ts';
 import { KIB } from '../../src/kernel/size.ts';

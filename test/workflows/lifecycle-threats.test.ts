@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readCatalog } from '../../src/archive/catalog.ts';
+import { readCatalog } from '../../src/archive/read-catalog.ts';
 import { RigError } from '../../src/kernel/errors.ts';
 import type { Report, WarningReport } from '../../src/kernel/report.ts';
 import { findThreats } from '../../src/workflows/lifecycle-threats.ts';

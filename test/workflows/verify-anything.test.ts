@@ -1,8 +1,8 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
-import { readWholeCatalog } from '../../src/archive/catalog.ts';
 import { chainStart } from '../../src/archive/chain.ts';
 import { batchKey } from '../../src/archive/layout.ts';
+import { readWholeCatalog } from '../../src/archive/read-catalog.ts';
 import { readBatches } from '../../src/archive/reader.ts';
 import { resolveChain } from '../../src/archive/snapshot-object.ts';
 import { restore } from '../../src/workflows/restore.ts';

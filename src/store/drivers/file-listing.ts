@@ -9,6 +9,7 @@ export interface Listing {
   readonly root: string;
   readonly prefix: string;
   readonly after: string;
+  readonly upTo: string | undefined;
   readonly signal: AbortSignal | undefined;
   /** The entries of a directory, all durable; none when it is not there. */
   readonly entriesOf: (path: string) => Promise<readonly DirectoryEntry[]>;
@@ -60,7 +61,10 @@ async function orderedName(
   return actual === 'file' ? key : actual === 'directory' ? `${key}/` : undefined;
 }
 
-function mayMatch({ prefix, after }: Listing, key: string): boolean {
+function mayMatch({ prefix, after, upTo }: Listing, key: string): boolean {
+  if (upTo !== undefined && key > upTo) {
+    return false;
+  }
   if (!key.endsWith('/')) {
     return key.startsWith(prefix) && key > after;
   }

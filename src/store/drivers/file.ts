@@ -58,6 +58,7 @@ class FileStore implements Store {
     multipartCreateOnly: true,
     replace: true,
     parallelCalls: 4,
+    parallelListings: 1,
     tagging: undefined,
     lifecycle: undefined,
   };
@@ -117,11 +118,11 @@ class FileStore implements Store {
   async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
     options.signal?.throwIfAborted();
     assertPrefix(prefix);
-    const { after = '', signal } = options;
+    const { after = '', upTo, signal } = options;
     const [fileSystem, root] = [this.#fileSystem, this.#root];
     const entriesOf = (path: string) => this.#entriesOf(path);
     try {
-      yield* listObjects({ fileSystem, root, prefix, after, signal, entriesOf });
+      yield* listObjects({ fileSystem, root, prefix, after, upTo, signal, entriesOf });
     } catch (error) {
       throw storeError(error, `list ${prefix}`, this.#root);
     }

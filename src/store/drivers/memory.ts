@@ -60,6 +60,7 @@ class MemoryStore implements Store {
       multipartCreateOnly: true,
       replace: true,
       parallelCalls: 4,
+      parallelListings: 4,
       tagging: memoryTagging(namespace),
       lifecycle: memoryLifecycle(namespace.rules),
     };
@@ -103,9 +104,9 @@ class MemoryStore implements Store {
   async *list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
     options.signal?.throwIfAborted();
     assertPrefix(prefix);
-    const { after = '' } = options;
+    const { after = '', upTo } = options;
     const keys = [...this.#namespace.objects.keys()]
-      .filter((key) => key.startsWith(prefix) && key > after)
+      .filter((key) => key.startsWith(prefix) && key > after && (upTo === undefined || key <= upTo))
       .sort();
     for (const key of keys) {
       options.signal?.throwIfAborted();

@@ -51,6 +51,8 @@ export interface S3Connection {
 
 /** Calls worth having in flight; more of them wait for no connection. */
 export const PARALLEL_CALLS = 16;
+/** Pages are asked for one ahead, and the entries of one take as long to read here as a store takes to list them. */
+export const PARALLEL_LISTINGS = 4;
 
 const DEFAULT_TIMEOUTS: S3Timeouts = { connectMs: 3_000, silenceMs: 30_000, answerMs: 60_000 };
 const SLOWEST_BYTES_PER_MS = (32 * KIB) / 1_000;

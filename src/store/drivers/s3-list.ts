@@ -4,56 +4,68 @@ import { isOffset } from '../../kernel/offset.ts';
 import type { ListedObject, ListOptions } from '../contract.ts';
 import { isKey } from '../key.ts';
 import type { S3Bucket } from './s3-bucket.ts';
-import type { PageEntry } from './s3-page.ts';
 
-/** All objects below the prefix, however many pages that takes. */
+/** All objects below the prefix, or a part of them, however many pages that takes. */
 export async function* listObjects(
   bucket: S3Bucket,
   prefix: string,
-  { after, signal }: ListOptions,
+  { after = '', upTo, signal }: ListOptions,
 ): AsyncIterable<ListedObject> {
-  const { prefix: base } = bucket.location;
-  let previous = after ?? '';
-  for await (const page of pages(bucket, prefix, after, signal)) {
-    for (const entry of entriesOf(bucket, page)) {
-      const { name, ...object } = readEntry(entry, page.EncodingType === 'url', base + prefix);
-      const key = name.slice(base.length);
+  let previous = after;
+  for await (const { objects } of pages(bucket, { prefix, after, upTo }, signal)) {
+    for (const object of objects) {
+      const { key } = object;
       if (isKey(key)) {
         requireOrder(previous, key);
         previous = key;
       }
+      if (upTo !== undefined && key > upTo) {
+        return;
+      }
       if (key !== '') {
         // An object named like the prefix itself is how some tools mark a "directory".
-        yield { key, ...object };
+        yield object;
         signal?.throwIfAborted();
       }
     }
   }
 }
 
+/** What is listed: keys without the archive's own prefix. */
+interface Listing {
+  readonly prefix: string;
+  /** Empty: from the beginning. */
+  readonly after: string;
+  /** Undefined: to the end. */
+  readonly upTo: string | undefined;
+}
+
+interface Page {
+  readonly objects: readonly ListedObject[];
+  /** Where the next one begins; undefined: there is no more to list. */
+  readonly next: string | undefined;
+}
+
 /** From the second one on, the next page is asked for while one is read: who wants a few names pays for one page. */
 async function* pages(
   bucket: S3Bucket,
-  prefix: string,
-  after: string | undefined,
+  listing: Listing,
   signal: AbortSignal | undefined,
-): AsyncGenerator<ListObjectsV2CommandOutput, void, undefined> {
-  const start = after === undefined ? {} : { StartAfter: bucket.location.prefix + after };
-  const first = await askForPage(bucket, prefix, start, signal);
-  yield first.page;
+): AsyncGenerator<Page, void, undefined> {
+  const first = await askForPage(bucket, listing, undefined, signal);
+  yield first;
   const left = new AbortController();
   const ended = AbortSignal.any([left.signal, ...(signal === undefined ? [] : [signal])]);
-  const ask = (ContinuationToken: string | undefined) => {
-    const asked =
-      ContinuationToken === undefined ? undefined : askForPage(bucket, prefix, { ContinuationToken }, ended);
+  const ask = ({ next }: Page) => {
+    const asked = next === undefined ? undefined : askForPage(bucket, listing, next, ended);
     asked?.catch(() => undefined); // judged when its turn comes
     return asked;
   };
-  let asked = ask(first.next);
+  let asked = ask(first);
   try {
     while (asked !== undefined) {
-      const { page, next }: AskedPage = await asked;
-      asked = ask(next);
+      const page: Page = await asked;
+      asked = ask(page);
       yield page;
     }
   } finally {
@@ -62,26 +74,26 @@ async function* pages(
   }
 }
 
-interface AskedPage {
-  readonly page: ListObjectsV2CommandOutput;
-  /** Where the next one begins. */
-  readonly next: string | undefined;
-}
-
+/** `token`: what the page before it said of where this one begins; undefined: it is the first. */
 async function askForPage(
   bucket: S3Bucket,
-  prefix: string,
-  from: { readonly StartAfter?: string; readonly ContinuationToken?: string },
+  { prefix, after, upTo }: Listing,
+  token: string | undefined,
   signal: AbortSignal | undefined,
-): Promise<AskedPage> {
+): Promise<Page> {
   const { sdk, client } = bucket.connection;
   const { bucket: Bucket, prefix: base } = bucket.location;
+  const start = after === '' ? {} : { StartAfter: base + after };
   // Keys come encoded, so that no key can break the XML.
-  const query = { Bucket, Prefix: base + prefix, EncodingType: 'url' as const, ...from };
-  const command = new sdk.ListObjectsV2Command(query);
+  const query = { Bucket, Prefix: base + prefix, EncodingType: 'url' as const };
+  const from = token === undefined ? start : { ContinuationToken: token };
+  const command = new sdk.ListObjectsV2Command({ ...query, ...from });
   const page = await bucket.run(bucket.call('list'), signal, (options) => client.send(command, options));
   requireListing(page, Bucket);
-  return { page, next: nextToken(page, from.ContinuationToken) };
+  const objects = objectsOf(bucket, page, base + prefix);
+  const isBeyond = upTo !== undefined && objects.some(({ key }) => key > upTo);
+  const next = nextToken(page, token);
+  return { objects, next: isBeyond ? undefined : next };
 }
 
 /** An answer that got lost on its way, or of something that is no store, must not pass for "there is nothing". */
@@ -110,29 +122,34 @@ function nextToken(
   return NextContinuationToken;
 }
 
-function entriesOf({ connection }: S3Bucket, page: ListObjectsV2CommandOutput): readonly PageEntry[] {
+/** `prefix`: what all names must begin with, the archive's own prefix included. */
+function objectsOf(
+  { connection, location }: S3Bucket,
+  page: ListObjectsV2CommandOutput,
+  prefix: string,
+): readonly ListedObject[] {
   const ofSdk = (page.Contents ?? []).map(({ Key, Size, LastModified }) => ({
     key: Key,
     sizeBytes: Size,
     modifiedAtMs: LastModified?.getTime(),
   }));
-  return [...connection.entriesOf(page), ...ofSdk];
+  const isEncoded = page.EncodingType === 'url';
+  return [...connection.entriesOf(page), ...ofSdk].map((entry) => {
+    const name = readName(entry.key ?? '', isEncoded, prefix);
+    const { sizeBytes, modifiedAtMs } = entry;
+    if (!isOffset(sizeBytes) || modifiedAtMs === undefined) {
+      throw noListing(`the store lists ${name} without its size or its time`);
+    }
+    return { key: name.slice(location.prefix.length), sizeBytes, modifiedAtMs };
+  });
 }
 
-/** `prefix`: what all names must begin with, the archive's own prefix included. */
-function readEntry(
-  { key: listed = '', sizeBytes, modifiedAtMs }: PageEntry,
-  isEncoded: boolean,
-  prefix: string,
-): { readonly name: string; readonly sizeBytes: number; readonly modifiedAtMs: number } {
+function readName(listed: string, isEncoded: boolean, prefix: string): string {
   const name = isEncoded ? decodeKey(listed) : listed;
   if (listed === '' || !(name ?? prefix).startsWith(prefix)) {
     throw noListing(`the store lists ${JSON.stringify(listed)} below ${JSON.stringify(prefix)}`);
   }
-  if (!isOffset(sizeBytes) || modifiedAtMs === undefined) {
-    throw noListing(`the store lists ${listed} without its size or its time`);
-  }
-  return { name: name ?? listed, sizeBytes, modifiedAtMs };
+  return name ?? listed;
 }
 
 function noListing(message: string): RigError {

@@ -14,7 +14,7 @@ import type {
 } from '../contract.ts';
 import { assertKey, assertPrefix } from '../key.ts';
 import { S3Bucket } from './s3-bucket.ts';
-import { connect, PARALLEL_CALLS, type S3Options } from './s3-connection.ts';
+import { connect, PARALLEL_CALLS, PARALLEL_LISTINGS, type S3Options } from './s3-connection.ts';
 import { deleteObjects } from './s3-delete.ts';
 import { getObject, headObject } from './s3-get.ts';
 import { s3Lifecycle } from './s3-lifecycle.ts';
@@ -57,6 +57,7 @@ class S3Store implements Store {
       },
       replace: true,
       parallelCalls: PARALLEL_CALLS,
+      parallelListings: PARALLEL_LISTINGS,
       tagging: s3Tagging(bucket),
       lifecycle: s3Lifecycle(bucket),
     };
