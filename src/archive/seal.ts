@@ -3,7 +3,6 @@ import { mapInOrder } from '../kernel/concurrency.ts';
 import { crc32, type Sha256, startSha256 } from '../kernel/digest.ts';
 import { release } from '../kernel/memory.ts';
 import type { Offset } from '../kernel/offset.ts';
-import { KIB } from '../kernel/size.ts';
 import { bodyOf } from '../store/body.ts';
 import type { PutBody } from '../store/contract.ts';
 import {
@@ -15,17 +14,21 @@ import {
 } from './batch-header.ts';
 import { codecNamed } from './codec.ts';
 import type { Compression } from './compression.ts';
-import { HEAD_BYTES, wrapEnvelope } from './envelope.ts';
+import { wrapEnvelope } from './envelope.ts';
 import { FRAMES_UNDER_WAY, type FrameEntry, frameEntry } from './frame.ts';
 
 /** What a batch is made of, beside its payload. */
-export interface BatchContent {
+export interface BatchStart {
   readonly archive: string;
   readonly first: Offset;
-  readonly end: Offset;
-  readonly records: number;
   readonly prev: Sha256;
   readonly epoch: number;
+}
+
+/** What is known of it once its payload was read. */
+export interface BatchEnd {
+  readonly end: Offset;
+  readonly records: number;
   readonly observed: readonly Observation[];
 }
 
@@ -38,14 +41,15 @@ export interface SealedBatch {
 }
 
 /**
- * Compresses and hashes a batch's payload: exactly `end - first` bytes in chunks of at most 4 MiB, each of which
- * becomes a frame. Takes the chunks over: their memory is given back as soon as they are compressed. Holds the
- * compressed bytes and a few chunks.
+ * Compresses and hashes a batch's payload as it comes, in chunks of at most 4 MiB, each of which becomes a frame. Takes
+ * the chunks over: their memory is given back as soon as they are compressed. Holds the compressed bytes and a few
+ * chunks. `describeEnd` is asked when the payload has ended; it is exactly `end - first` bytes long.
  */
 export async function sealBatch(
-  content: BatchContent,
+  { archive, first, prev, epoch }: BatchStart,
   payload: AsyncIterable<Uint8Array>,
   compression: Compression,
+  describeEnd: () => BatchEnd,
 ): Promise<SealedBatch> {
   const codec = codecNamed(compression.name);
   const hash = startSha256();
@@ -64,17 +68,16 @@ export async function sealBatch(
     return { frameBytes, stored };
   });
   const frames: FrameEntry[] = [];
-  const whole = new Assembly(content.end - content.first);
+  const parts: Uint8Array[] = [];
   for await (const { frameBytes, stored } of compressed) {
     frames.push(frameEntry(frameBytes, stored));
-    whole.append(stored);
-    release(stored);
+    parts.push(stored);
   }
-  assert(bytes === content.end - content.first, 'a payload as long as its range');
+  const { end, records, observed } = describeEnd();
+  assert(bytes === end - first, 'a payload as long as its range');
   const trailer = codec.trailer(payloadCrc32, bytes);
   frames.push(...frames.splice(-1).map((last) => lengthened(last, trailer)));
-  whole.append(trailer);
-  const { archive, first, end, records, prev, epoch, observed } = content;
+  parts.push(trailer);
   const payloadSha256 = hash.digest('hex');
   const header: BatchHeader = {
     v: 1,
@@ -90,48 +93,20 @@ export async function sealBatch(
     frames,
     observed,
   };
-  const stored = whole.finish(wrapEnvelope(codec, encodeHeader(header)));
-  return { header, body: bodyOf(stored), discard: () => whole.discard() };
+  const stored = joinParts([wrapEnvelope(codec, encodeHeader(header)), ...parts]);
+  return { header, body: bodyOf(stored), discard: () => release(stored) };
 }
 
-/** Noise grows by a little, and so do as many small frames as a header has room for. */
-function storedAtMostBytes(payloadBytes: number): number {
-  return payloadBytes + Math.ceil(payloadBytes / 64) + 64 * KIB;
-}
-
-/** A batch as one piece, which no store has to copy together. The header is known last, so there is room in front. */
-class Assembly {
-  #bytes: Buffer;
-  #end = HEAD_BYTES;
-
-  constructor(payloadBytes: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(HEAD_BYTES + storedAtMostBytes(payloadBytes));
+/** A batch as one piece, which no store has to copy together. Gives the memory of the parts back. */
+function joinParts(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = Buffer.allocUnsafeSlow(parts.reduce((bytes, part) => bytes + part.length, 0));
+  let end = 0;
+  for (const part of parts) {
+    whole.set(part, end);
+    end += part.length;
+    release(part);
   }
-
-  append(part: Uint8Array): void {
-    assert(this.#end + part.length <= this.#bytes.length, 'frames that grow by no more than noise does');
-    this.#bytes.set(part, this.#end);
-    this.#end += part.length;
-  }
-
-  /** Nothing may be appended any more. What compressed well does not keep all that room. */
-  finish(header: Uint8Array): Uint8Array {
-    const start = HEAD_BYTES - header.length;
-    this.#bytes.set(header, start);
-    const whole = this.#bytes.subarray(start, this.#end);
-    if (whole.length > 0.75 * this.#bytes.length) {
-      return whole;
-    }
-    const copy = Buffer.allocUnsafeSlow(whole.length);
-    copy.set(whole);
-    release(this.#bytes);
-    this.#bytes = copy;
-    return copy;
-  }
-
-  discard(): void {
-    release(this.#bytes);
-  }
+  return whole;
 }
 
 /** The entry of a frame when more is stored after its bytes. */

@@ -31,7 +31,7 @@ export interface RecordSpan {
  */
 export interface RecordDecoder {
   /**
-   * Takes the next bytes.
+   * Takes the next bytes, and keeps none of them: their memory may be given to somebody else.
    * @throws RigError RIG_RECORD_MALFORMED with the record's offset in its details; what was decoded before it stays.
    */
   push(chunk: Uint8Array): void;

@@ -1,6 +1,7 @@
 import type { SealedBatch } from '../archive/seal.ts';
 import type { Appended, Writer } from '../archive/writer.ts';
 import type { Journal } from '../journal/tail.ts';
+import { linkedController } from '../kernel/linked-controller.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { BatchSource, Position } from './batch-source.ts';
 import type { Context } from './context.ts';
@@ -13,6 +14,19 @@ export interface AppendTotals {
   batches: number;
   bytes: number;
   storedBytes: number;
+}
+
+/** Makes the batch there; when `turn` is aborted, the one before it was put. Rejects when `stop` is aborted. */
+type MakeBatch = (
+  position: Position,
+  turn: AbortSignal,
+  stop: AbortSignal,
+) => Promise<SealedBatch | undefined>;
+
+interface BatchInMaking {
+  readonly batch: Promise<SealedBatch | undefined>;
+  /** Resolves when nothing of it goes on. */
+  drop(): Promise<void>;
 }
 
 /** Carries a journal's batches to a writer, one put at a time, the next batch being made meanwhile. */
@@ -37,8 +51,7 @@ export class Appending {
     const grace = withGrace(this.#context);
     try {
       await this.#appendAll(
-        () => this.#source.next(this.#position(), goal),
-        (batch) => this.#source.next(positionAfter(batch), goal),
+        (position) => this.#source.next(position, goal),
         () => this.#reportProgress(start, goal),
         grace.signal,
       );
@@ -54,8 +67,7 @@ export class Appending {
     try {
       await this.#untilStopped(() =>
         this.#appendAll(
-          () => this.#source.nextDue(this.#position(), this.#context.stop),
-          (batch, whilePutting) => this.#source.nextFull(positionAfter(batch), whilePutting),
+          (position, turn, stop) => this.#source.nextDue(position, turn, stop),
           () => undefined,
           grace.signal,
         ),
@@ -87,38 +99,42 @@ export class Appending {
     }
   }
 
-  /**
-   * `next` gives the batch at the durable offset, `ahead` the one after a batch that is being put, where that may be
-   * made before its signal says that the put has ended. Ends when `next` gives none or the user stops it.
-   */
-  async #appendAll(
-    next: () => Promise<SealedBatch | undefined>,
-    ahead: (batch: SealedBatch, whilePutting: AbortSignal) => Promise<SealedBatch | undefined>,
-    progressed: () => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    let prepared: Promise<SealedBatch | undefined> = Promise.resolve(undefined);
+  /** Ends when there is no next batch or the user stops it. Each is begun while the one before it is being put. */
+  async #appendAll(make: MakeBatch, progressed: () => void, signal: AbortSignal): Promise<void> {
+    let making = this.#begin(make, this.#position(), AbortSignal.abort());
     try {
       while (!this.#context.stop.aborted) {
-        const batch = (await prepared) ?? (await next());
+        const batch = await making.batch;
         if (batch === undefined) {
           return;
         }
         const putting = new AbortController();
-        prepared = ahead(batch, putting.signal);
-        prepared.catch(() => undefined); // judged when its turn comes
+        making = this.#begin(make, positionAfter(batch), putting.signal);
         const appended = await this.#append(batch, signal).finally(() => putting.abort());
         progressed();
         this.#writer.throwIfOvertaken();
         if (appended.how === 'adopted') {
-          // What was made ahead need not link to what was found, nor be observed after it.
-          await Promise.allSettled([prepared]);
-          prepared = Promise.resolve(undefined);
+          // What was begun need not link to what was found, nor be observed after it.
+          await making.drop();
+          making = this.#begin(make, this.#position(), AbortSignal.abort());
         }
       }
     } finally {
-      await Promise.allSettled([prepared]);
+      await making.drop();
     }
+  }
+
+  #begin(make: MakeBatch, position: Position, turn: AbortSignal): BatchInMaking {
+    const dropped = linkedController(this.#context.stop);
+    const batch = make(position, turn, dropped.signal).finally(() => dropped.unlink());
+    batch.catch(() => undefined); // judged when its turn comes
+    return {
+      batch,
+      async drop() {
+        dropped.abort();
+        await Promise.allSettled([batch]);
+      },
+    };
   }
 
   async #append(batch: SealedBatch, signal: AbortSignal): Promise<Appended> {

@@ -2,6 +2,7 @@ import type { Compression } from '../archive/compression.ts';
 import { type SealedBatch, sealBatch } from '../archive/seal.ts';
 import type { JournalFormat } from '../journal/contract.ts';
 import { type Cut, findCut } from '../journal/cut.ts';
+import { CutReader, type Reach } from '../journal/cut-reader.ts';
 import type { Journal } from '../journal/tail.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Sha256 } from '../kernel/digest.ts';
@@ -12,6 +13,12 @@ import { MIB } from '../kernel/size.ts';
 const CATCH_UP_BYTES = 16 * MIB;
 /** While following, when nothing else is said, so much is not made to wait for the interval. */
 const FULL_BYTES = 8 * MIB;
+
+/**
+ * A batch is finished a little before its oldest byte is as old as it may get, so that it is on its way by then. Less
+ * of a short interval: 5 % of it.
+ */
+const FINISH_MS = 50;
 
 /** Where the next batch begins and what it links to. */
 export interface Position {
@@ -32,11 +39,6 @@ export interface BatchSourceOptions {
   readonly epoch: number;
 }
 
-/** Where a full batch ends, found while the one before it was sealed. */
-interface FoundCut extends Cut {
-  readonly start: Offset;
-}
-
 /** Cuts a journal into sealed batches, now or when they are due. */
 export class BatchSource {
   readonly #options: BatchSourceOptions;
@@ -44,7 +46,6 @@ export class BatchSource {
   readonly #fullBytes: number;
   /** No observation may lie before what the archive already holds. */
   #notBeforeMs = 0;
-  #foundAhead: FoundCut | undefined;
 
   constructor(options: BatchSourceOptions) {
     this.#options = options;
@@ -61,58 +62,40 @@ export class BatchSource {
    * The next batch of what has been seen below `seenEnd`. Undefined: no whole record lies there. Another writer may
    * have stored more than that already.
    */
-  async next({ first, prev }: Position, seenEnd: Offset): Promise<SealedBatch | undefined> {
-    const { journal, archive, epoch, compression } = this.#options;
-    if (first >= seenEnd) {
+  async next(position: Position, seenEnd: Offset): Promise<SealedBatch | undefined> {
+    if (position.first >= seenEnd) {
       return undefined;
     }
-    await journal.checkRead();
-    const { end, records } = await this.#findCut(first, seenEnd);
-    if (end === first) {
-      return undefined;
-    }
-    const observed = journal.observedWithin(first, end, this.#notBeforeMs);
-    const content = { archive, first, end, records, prev, epoch, observed };
-    const ahead = this.#findAhead(end, seenEnd);
-    try {
-      return await sealBatch(content, journal.read(first, end), compression);
-    } finally {
-      this.#foundAhead = await ahead;
-    }
-  }
-
-  async #findCut(first: Offset, seenEnd: Offset): Promise<Cut> {
-    const found = this.#foundAhead;
-    if (found?.start === first && found.end <= seenEnd) {
-      return found;
-    }
-    const { journal, format } = this.#options;
-    return findCut(journal, format, first, seenEnd, { targetBytes: this.#targetBytes });
-  }
-
-  /** Reading and counting take a core while sealing waits for others. Trouble is met again when it is its turn. */
-  async #findAhead(start: Offset, seenEnd: Offset): Promise<FoundCut | undefined> {
-    if (start + this.#targetBytes > seenEnd) {
-      return undefined; // more may come that belongs to it
-    }
-    const { journal, format } = this.#options;
-    try {
-      const cut = await findCut(journal, format, start, seenEnd, { targetBytes: this.#targetBytes });
-      return cut.end > start ? { ...cut, start } : undefined;
-    } catch {
-      return undefined;
-    }
+    await this.#options.journal.checkRead();
+    return this.#seal(position, async () => seenEnd);
   }
 
   /**
-   * The next batch if it is full before `ended` is aborted. Anything shorter is not sealed before it is its turn: more
-   * may come that shares its put. The journal is looked at all the while, so that the age of what comes is known.
+   * The next batch, once it is full or its oldest byte `intervalMs` old; not before `turn` is aborted, since more may
+   * come that shares its put. What has come of it is compressed meanwhile, so that little is left to do when it is due,
+   * and the journal is looked at all the while, so that the age of what comes is known. Rejects when `stop` is aborted.
    */
-  async nextFull(position: Position, ended: AbortSignal): Promise<SealedBatch | undefined> {
+  async nextDue(position: Position, turn: AbortSignal, stop: AbortSignal): Promise<SealedBatch> {
+    const { journal } = this.#options;
+    for (let seenEnd = position.first; ; ) {
+      const torn = seenEnd; // an unfinished record: there is nothing to do before it grows
+      const batch = await this.#seal(position, async (wanted) => {
+        const beyond = Math.max(wanted - 1, torn);
+        seenEnd =
+          (await this.#grownBefore(turn, beyond)) ?? (await this.#grownWhenDue(position, torn, beyond, stop));
+        await journal.checkRead();
+        return seenEnd;
+      });
+      if (batch !== undefined) {
+        return batch;
+      }
+    }
+  }
+
+  /** How far the journal reaches when that is above `beyond`; undefined: `ended` was aborted before. */
+  async #grownBefore(ended: AbortSignal, beyond: Offset): Promise<Offset | undefined> {
     try {
-      const fullEnd = position.first + this.#targetBytes;
-      const seenEnd = await this.#options.journal.waitForGrowth(fullEnd - 1, undefined, ended);
-      return await this.next(position, seenEnd);
+      return await this.#options.journal.waitForGrowth(beyond, undefined, ended);
     } catch (error) {
       if (!ended.aborted || error !== ended.reason) {
         throw error;
@@ -121,30 +104,63 @@ export class BatchSource {
     }
   }
 
-  /** Waits until a batch is due, that is full or its oldest byte `intervalMs` old. Rejects when `stop` is aborted. */
-  async nextDue(position: Position, stop: AbortSignal): Promise<SealedBatch> {
+  /** How far it reaches when that is above `torn`, and above `beyond` if it comes so far before the batch is due. */
+  async #grownWhenDue({ first }: Position, torn: Offset, beyond: Offset, stop: AbortSignal): Promise<Offset> {
     const { journal } = this.#options;
+    const seenEnd = await journal.waitForGrowth(torn, undefined, stop);
+    const enough = Math.min(beyond, first + this.#fullBytes - 1);
+    const dueInMs = this.#dueInMs(first);
+    return seenEnd > enough || dueInMs === 0 ? seenEnd : journal.waitForGrowth(enough, dueInMs, stop);
+  }
+
+  /** Undefined: no whole record lies where `reach` leads. */
+  async #seal(position: Position, reach: Reach): Promise<SealedBatch | undefined> {
+    const { journal, format } = this.#options;
     const { first } = position;
-    let beyond = first;
-    for (;;) {
-      let seenEnd = await journal.waitForGrowth(beyond, undefined, stop);
-      const fullEnd = first + this.#fullBytes;
-      const dueInMs = this.#dueInMs(first);
-      if (seenEnd < fullEnd && dueInMs > 0) {
-        seenEnd = await journal.waitForGrowth(fullEnd - 1, dueInMs, stop);
-      }
-      const batch = await this.next(position, seenEnd);
-      if (batch !== undefined) {
-        return batch;
-      }
-      beyond = seenEnd; // an unfinished record: there is nothing to do before it grows
+    const reader = new CutReader(journal, format, first, { targetBytes: this.#targetBytes });
+    const chunks = reader.chunks(reach);
+    const beginning = await chunks.next();
+    if (beginning.done !== true) {
+      return this.#sealCut(position, reader, startingWith(beginning.value, chunks));
     }
+    if (!reader.isLong) {
+      return undefined;
+    }
+    const seenEnd = await reach(first + this.#targetBytes);
+    const cut = await findCut(journal, format, first, seenEnd, { targetBytes: this.#targetBytes });
+    return cut.end === first ? undefined : this.#sealCut(position, cut, journal.read(first, cut.end));
+  }
+
+  /** `cut` is known once the payload has ended. */
+  #sealCut(
+    { first, prev }: Position,
+    cut: Pick<Cut, 'end' | 'records'>,
+    payload: AsyncIterable<Uint8Array>,
+  ): Promise<SealedBatch> {
+    const { journal, archive, epoch, compression } = this.#options;
+    return sealBatch({ archive, first, prev, epoch }, payload, compression, () => {
+      const { end, records } = cut;
+      return { end, records, observed: journal.observedWithin(first, end, this.#notBeforeMs) };
+    });
   }
 
   /** The wall clock may jump, so the age of a byte is not believed beyond the interval. */
   #dueInMs(first: Offset): number {
     const { journal, clock, intervalMs } = this.#options;
     const ageMs = clock.wallMs() - (journal.reachedAtMs(first + 1) ?? clock.wallMs());
-    return Math.min(Math.max(intervalMs - ageMs, 0), intervalMs);
+    const finishMs = Math.min(FINISH_MS, intervalMs / 20);
+    return Math.min(Math.max(intervalMs - finishMs - ageMs, 0), intervalMs);
+  }
+}
+
+async function* startingWith<Item>(
+  first: Item,
+  rest: AsyncGenerator<Item, void, undefined>,
+): AsyncGenerator<Item, void, undefined> {
+  try {
+    yield first;
+    yield* rest;
+  } finally {
+    await rest.return();
   }
 }

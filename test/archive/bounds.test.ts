@@ -220,7 +220,8 @@ describe('a listing of very many keys', () => {
       yield Buffer.alloc(1);
     };
     const observed = [[first + 1, 1]] as const;
-    const { body } = await sealBatch({ ...content, observed }, payload(), { name: 'zstd', level: 1 });
+    const end = () => ({ ...content, observed });
+    const { body } = await sealBatch(content, payload(), { name: 'zstd', level: 1 }, end);
     await store.put(batchKey(first), body, { if: 'absent' });
     return new LongListing(store, keyOf);
   }

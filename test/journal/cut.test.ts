@@ -1,14 +1,12 @@
 import { fc, test as propertyTest } from '@fast-check/vitest';
 import { describe, expect, test } from 'vitest';
-import type { JournalFormat } from '../../src/journal/contract.ts';
 import { type Cut, type CutSource, findCut } from '../../src/journal/cut.ts';
 import { bytesFormat } from '../../src/journal/formats/bytes.ts';
 import { linesFormat } from '../../src/journal/formats/lines.ts';
-import { RigError } from '../../src/kernel/errors.ts';
 import { arbitraryLines } from './arbitrary-lines.ts';
+import { strictLinesFormat as strictFormat } from './strict-lines.ts';
 
 const LF = 0x0a;
-const EXCLAMATION_MARK = 0x21;
 
 function sourceOf(journal: Uint8Array): CutSource {
   return {
@@ -156,33 +154,6 @@ describe('findCut on bytes', () => {
 });
 
 describe('findCut on a format that can be malformed', () => {
-  /** Lines of which none may begin with an exclamation mark. */
-  const strictFormat: JournalFormat = {
-    ...linesFormat,
-    createDecoder: (start, onRecord) => {
-      const decoder = linesFormat.createDecoder(start, onRecord);
-      return {
-        get records() {
-          return decoder.records;
-        },
-        get end() {
-          return decoder.end;
-        },
-        get pendingBytes() {
-          return decoder.pendingBytes;
-        },
-        push(chunk) {
-          for (const byte of chunk) {
-            if (byte === EXCLAMATION_MARK && decoder.pendingBytes === 0) {
-              throw new RigError('RIG_RECORD_MALFORMED', 'a bad line', { details: { offset: decoder.end } });
-            }
-            decoder.push(Uint8Array.of(byte));
-          }
-        },
-      };
-    },
-  };
-
   test('cuts before the malformed record, and fails only when it comes first', async () => {
     const journal = Buffer.from('one\ntwo\n!three\nfour\n');
     expect(await findCut(sourceOf(journal), strictFormat, 0, journal.length, { targetBytes: 100 })).toEqual({

@@ -88,7 +88,8 @@ async function sealOne(plan: ArchivePlan, index: number, previous: BatchHeader |
     epoch: plan.epoch?.(index) ?? 1,
     observed: plan.observed?.(index, first, end) ?? [[end, seenMs] as const],
   };
-  return sealBatch(content, chunksOf(plan.journal.subarray(first, end), frameBytes), compression);
+  const payload = chunksOf(plan.journal.subarray(first, end), frameBytes);
+  return sealBatch(content, payload, compression, () => content);
 }
 
 async function* chunksOf(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {

@@ -3,7 +3,8 @@ import { describe, expect } from 'vitest';
 import { DEFAULT_COMPRESSION } from '../../src/archive/compression.ts';
 import { findCut } from '../../src/journal/cut.ts';
 import { linesFormat } from '../../src/journal/formats/lines.ts';
-import { openJournal } from '../../src/journal/tail.ts';
+import { openJournal, READ_CHUNK_BYTES } from '../../src/journal/tail.ts';
+import { MIB } from '../../src/kernel/size.ts';
 import { BatchSource } from '../../src/workflows/batch-source.ts';
 import { ARCHIVE_ID } from '../support/archive-builder.ts';
 import { MemoryFileSystem } from '../support/memory-filesystem.ts';
@@ -11,6 +12,7 @@ import { SimulatedClock } from '../support/simulated-clock.ts';
 
 const PATH = '/journal';
 const BATCH_BYTES = 16;
+const START = { first: 0, prev: '0'.repeat(64) };
 
 /** The journal grows by these lines, and then a batch is asked for at a record end, not always the next one. */
 const arbitrarySteps = fc.array(
@@ -22,7 +24,12 @@ const arbitrarySteps = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
-async function world() {
+interface WorldOptions {
+  readonly intervalMs?: number;
+  readonly batchBytes: number | undefined;
+}
+
+async function world({ intervalMs = 1_000, batchBytes }: WorldOptions = { batchBytes: BATCH_BYTES }) {
   const clock = new SimulatedClock();
   const fileSystem = new MemoryFileSystem(clock);
   fileSystem.append(PATH, '');
@@ -32,16 +39,16 @@ async function world() {
     format: linesFormat,
     clock,
     compression: DEFAULT_COMPRESSION,
-    batchBytes: BATCH_BYTES,
-    intervalMs: 1_000,
+    batchBytes,
+    intervalMs,
     archive: ARCHIVE_ID,
     epoch: 1,
   });
-  return { fileSystem, journal, source };
+  return { fileSystem, journal, clock, source };
 }
 
 describe('a batch source', () => {
-  test.prop([arbitrarySteps])('cuts where nobody had looked ahead, whatever is asked for', async (steps) => {
+  test.prop([arbitrarySteps])('cuts where a search would, whatever is asked for', async (steps) => {
     const { fileSystem, journal, source } = await world();
     let first = 0;
     for (const { lines, skips, seesLess } of steps) {
@@ -57,23 +64,132 @@ describe('a batch source', () => {
     }
   });
 
-  test('does not fail for what it finds ahead before it is asked for it', async () => {
-    const { fileSystem, journal, source } = await world();
-    fileSystem.append(PATH, `${'x'.repeat(15)}\n${'y'.repeat(40)}\n`);
-    const seenEnd = await journal.observe();
-    const readsFailFrom = { byte: BATCH_BYTES, armed: true };
+  test.each([
+    ['', AbortSignal.abort()],
+    [', before its turn too', new AbortController().signal],
+  ])('looks at a record longer than a batch only when it grows%s', async (_, turn) => {
+    const { fileSystem, journal, clock, source } = await world();
+    const reads: number[] = [];
     const proceed = journal.readInto.bind(journal);
-    journal.readInto = async (buffer, start) => {
-      if (readsFailFrom.armed && start >= readsFailFrom.byte) {
-        throw new Error('planted');
-      }
+    journal.readInto = (buffer, start) => {
+      reads.push(start);
       return proceed(buffer, start);
     };
-    const batch = await source.next({ first: 0, prev: '0'.repeat(64) }, seenEnd);
-    expect(batch?.header.end).toBe(BATCH_BYTES);
-    const position = { first: BATCH_BYTES, prev: '0'.repeat(64) };
-    await expect(source.next(position, seenEnd)).rejects.toThrow('planted');
-    readsFailFrom.armed = false;
-    expect((await source.next(position, seenEnd))?.header.end).toBe(seenEnd);
+    fileSystem.append(PATH, 'x'.repeat(3 * BATCH_BYTES));
+    const making = source.nextDue(START, turn, new AbortController().signal);
+    await clock.advance(5_000);
+    const readsSoFar = reads.length;
+    await clock.advance(60_000);
+    expect(reads).toHaveLength(readsSoFar);
+    fileSystem.append(PATH, 'x\ny');
+    await clock.advance(100);
+    expect((await making).header).toMatchObject({ end: 3 * BATCH_BYTES + 2, records: 1 });
+  });
+});
+
+describe('a batch that is waited for', () => {
+  /** What a promise has come to, without waiting for it. */
+  function watch<Value>(promise: Promise<Value>): { value: Value | undefined; error: unknown } {
+    const seen: { value: Value | undefined; error: unknown } = { value: undefined, error: undefined };
+    promise.then(
+      (value) => {
+        seen.value = value;
+      },
+      (error: unknown) => {
+        seen.error = error;
+      },
+    );
+    return seen;
+  }
+
+  const never = () => new AbortController().signal;
+
+  test('comes when its oldest byte is nearly as old as the interval, with all that is whole by then', async () => {
+    const { fileSystem, clock, source } = await world();
+    const making = watch(source.nextDue(START, AbortSignal.abort(), never()));
+    await clock.advance(10_000);
+    fileSystem.append(PATH, 'one\n');
+    await clock.advance(900);
+    fileSystem.append(PATH, 'two\nthr');
+    await clock.advance(45);
+    expect(making.value).toBeUndefined();
+    await clock.advance(20);
+    expect(making.value?.header).toMatchObject({ end: 8, records: 2 });
+  });
+
+  test('comes at once when it is full, or when there is no interval', async () => {
+    for (const [intervalMs, lines] of [
+      [1_000, 'x'.repeat(BATCH_BYTES - 1)],
+      [0, 'x'],
+    ] as const) {
+      const { fileSystem, clock, source } = await world({ intervalMs, batchBytes: BATCH_BYTES });
+      const making = watch(source.nextDue(START, AbortSignal.abort(), never()));
+      await clock.advance(3_000);
+      fileSystem.append(PATH, `${lines}\n`);
+      await clock.advance(10);
+      expect(making.value?.header).toMatchObject({ records: 1 });
+    }
+  });
+
+  test('is full at 8 MiB when nothing else is said, and may get longer while it is not its turn', async () => {
+    const line = `${'x'.repeat(MIB - 1)}\n`;
+    for (const [turn, fullEnd] of [
+      [AbortSignal.abort(), 8 * MIB],
+      [never(), 16 * MIB],
+    ] as const) {
+      const { fileSystem, source } = await world({ batchBytes: undefined });
+      fileSystem.append(PATH, line.repeat(fullEnd / MIB));
+      expect((await source.nextDue(START, turn, never())).header.end).toBe(fullEnd);
+    }
+  });
+
+  test('is due but not its turn: what comes until then shares its put', async () => {
+    const { fileSystem, clock, source } = await world();
+    const turn = new AbortController();
+    const making = watch(source.nextDue(START, turn.signal, never()));
+    fileSystem.append(PATH, 'one\n');
+    await clock.advance(10_000);
+    expect(making.value).toBeUndefined();
+    fileSystem.append(PATH, 'two\n');
+    await clock.advance(100);
+    turn.abort();
+    await clock.advance(10);
+    expect(making.value?.header).toMatchObject({ records: 2 });
+    // The age of both is known although it was not their turn.
+    const seenAtMs = (end: number) =>
+      making.value?.header.observed.find(([offset]) => offset === end)?.[1] ?? Number.NaN;
+    expect(seenAtMs(8) - seenAtMs(4)).toBeGreaterThan(9_000);
+  });
+
+  test('is made before its turn when it is full', async () => {
+    const { fileSystem, clock, source } = await world();
+    const making = watch(source.nextDue(START, never(), never()));
+    fileSystem.append(PATH, `${'x'.repeat(BATCH_BYTES - 1)}\n${'y'.repeat(5)}\n`);
+    await clock.advance(10);
+    expect(making.value?.header).toMatchObject({ end: BATCH_BYTES, records: 1 });
+  });
+
+  test('is given up when it is to stop, before its turn as soon as that has come', async () => {
+    const { fileSystem, clock, source } = await world();
+    const [turn, stop] = [new AbortController(), new AbortController()];
+    const reason = new Error('enough');
+    fileSystem.append(PATH, 'one\n');
+    const making = watch(source.nextDue(START, turn.signal, stop.signal));
+    await clock.advance(100);
+    stop.abort(reason);
+    turn.abort();
+    await clock.advance(0);
+    expect(making.error).toBe(reason);
+  });
+
+  test('is refused when what was read of the journal is rewritten before the rest comes', async () => {
+    const { fileSystem, clock, source } = await world({ batchBytes: 2 * READ_CHUNK_BYTES });
+    const making = watch(source.nextDue(START, AbortSignal.abort(), never()));
+    fileSystem.append(PATH, `${'x'.repeat(READ_CHUNK_BYTES - 1)}\n`);
+    await clock.advance(100);
+    fileSystem.truncate(PATH, 0);
+    fileSystem.append(PATH, Buffer.alloc(READ_CHUNK_BYTES, 'y'));
+    await clock.advance(1_000);
+    expect(making.error).toMatchObject({ code: 'RIG_JOURNAL_TRUNCATED' });
   });
 });

@@ -82,12 +82,12 @@ describe('a writer that was away', () => {
     const head = await readHead(world.store(), batchKey(0));
     assert(head !== undefined, 'the first batch is stored');
     const { archive, end, chain } = head.header;
-    const content = { archive, first: end, end: end + 4, records: 4, prev: chain, epoch: 2 };
-    const other = await sealBatch(
-      { ...content, observed: [[end + 4, 1]] },
-      chunks('two\n'),
-      DEFAULT_COMPRESSION,
-    );
+    const start = { archive, first: end, prev: chain, epoch: 2 };
+    const other = await sealBatch(start, chunks('two\n'), DEFAULT_COMPRESSION, () => ({
+      end: end + 4,
+      records: 4,
+      observed: [[end + 4, 1]],
+    }));
     run.store.script.put = async (key, proceed) => {
       if (key === batchKey(end)) {
         await world.store().put(key, other.body, { if: 'absent' });

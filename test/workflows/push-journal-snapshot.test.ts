@@ -14,11 +14,12 @@ import { contentAt, JOURNAL, latest, noisy, SNAPSHOTS, take, worldWith } from '.
 /** What a writer that was overtaken and slept may still put. */
 async function strayBatch(world: PushWorld): Promise<PutBody> {
   const archive = (await readDescriptor(world.store()))?.id ?? '';
-  const content = { archive, first: 0, end: 5, records: 5, prev: firstChain(archive), epoch: 1 };
+  const start = { archive, first: 0, prev: firstChain(archive), epoch: 1 };
   const payload = (async function* () {
     yield Buffer.from('stray');
   })();
-  return (await sealBatch({ ...content, observed: [[5, 1]] }, payload, { name: 'zstd', level: 1 })).body;
+  const end = () => ({ end: 5, records: 5, observed: [[5, 1]] as const });
+  return (await sealBatch(start, payload, { name: 'zstd', level: 1 }, end)).body;
 }
 
 describe('an archive with a stray batch below its newest snapshot', () => {

@@ -1,0 +1,120 @@
+import { assert } from '../kernel/assert.ts';
+import { isRigError } from '../kernel/errors.ts';
+import { ownRoom } from '../kernel/memory.ts';
+import type { Offset } from '../kernel/offset.ts';
+import type { JournalFormat, RecordDecoder } from './contract.ts';
+import type { CutSource } from './cut.ts';
+import { READ_CHUNK_BYTES } from './tail.ts';
+
+/**
+ * How far a journal may be read: resolves to `wanted` or more when that much is there, or to less, which is then all
+ * that the batch can have.
+ */
+export type Reach = (wanted: Offset) => Promise<Offset>;
+
+export interface CutReaderOptions {
+  /** A batch is no longer than this. */
+  readonly targetBytes: number;
+  /** How much is read at a time. Default {@link READ_CHUNK_BYTES}. */
+  readonly chunkBytes?: number;
+}
+
+/** A chunk that is not known yet to lie below the last record end. */
+interface HeldChunk {
+  readonly bytes: Uint8Array;
+  readonly end: Offset;
+}
+
+/**
+ * Reads a batch's bytes once, and finds on the way where it ends: at the last record end within `targetBytes`, as
+ * `findCut` does. One batch, one reader.
+ */
+export class CutReader {
+  readonly #source: CutSource;
+  readonly #decoder: RecordDecoder;
+  readonly #targetEnd: Offset;
+  readonly #chunkBytes: number;
+  #at: Offset;
+
+  constructor(
+    source: CutSource,
+    format: JournalFormat,
+    start: Offset,
+    { targetBytes, chunkBytes = READ_CHUNK_BYTES }: CutReaderOptions,
+  ) {
+    assert(targetBytes >= 1 && chunkBytes >= 1, 'a target and chunks of at least a byte');
+    this.#source = source;
+    this.#chunkBytes = chunkBytes;
+    this.#decoder = format.createDecoder(start);
+    this.#targetEnd = start + targetBytes;
+    this.#at = start;
+  }
+
+  /** Where the batch ends, once its chunks have ended; where it began when there is no whole record. */
+  get end(): Offset {
+    return this.#decoder.end;
+  }
+
+  /** Whole records below that. */
+  get records(): number {
+    return this.#decoder.records;
+  }
+
+  /** No record ends within the target, and there may be more of the first one. */
+  get isLong(): boolean {
+    return this.records === 0 && this.#at === this.#targetEnd;
+  }
+
+  /**
+   * The bytes up to the cut, in chunks of `chunkBytes` but the last, each the caller's own. None when there is no whole
+   * record. Ends where `reach` gives less than it was asked for.
+   * @throws RigError RIG_RECORD_MALFORMED when the format cannot read the record at the start; one further on is not
+   *   met yet: the cut comes before it. What `reach` and the source throw.
+   */
+  async *chunks(reach: Reach): AsyncGenerator<Uint8Array, void, undefined> {
+    const held: HeldChunk[] = [];
+    for (let isLast = false; !isLast; ) {
+      const wanted = Math.min(this.#at + this.#chunkBytes, this.#targetEnd);
+      const end = Math.min(await reach(wanted), wanted);
+      if (end <= this.#at) {
+        break;
+      }
+      const bytes = await this.#read(end);
+      const isWellFormed = this.#decode(bytes);
+      held.push({ bytes, end });
+      while (held[0] !== undefined && held[0].end <= this.end) {
+        yield held[0].bytes;
+        held.shift();
+      }
+      isLast = !isWellFormed || end < wanted || end === this.#targetEnd;
+    }
+    for (const { bytes, end } of held) {
+      const neededBytes = bytes.length - (end - this.end);
+      if (neededBytes > 0) {
+        const needed = bytes.subarray(0, neededBytes);
+        ownRoom(needed);
+        yield needed;
+      }
+    }
+  }
+
+  async #read(end: Offset): Promise<Uint8Array> {
+    const bytes = Buffer.allocUnsafeSlow(end - this.#at);
+    await this.#source.readInto(bytes, this.#at);
+    this.#at = end;
+    return bytes;
+  }
+
+  /** False: there is something malformed after a whole record. */
+  #decode(bytes: Uint8Array): boolean {
+    try {
+      this.#decoder.push(bytes);
+      return true;
+    } catch (error) {
+      if (this.records === 0 || !isRigError(error, 'RIG_RECORD_MALFORMED')) {
+        throw error;
+      }
+      return false;
+    }
+  }
+}
