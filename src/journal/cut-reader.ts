@@ -1,6 +1,6 @@
 import { assert } from '../kernel/assert.ts';
 import { isRigError } from '../kernel/errors.ts';
-import { ownRoom } from '../kernel/memory.ts';
+import { ownRoom, release } from '../kernel/memory.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { JournalFormat, RecordDecoder } from './contract.ts';
 import type { CutSource } from './cut.ts';
@@ -22,7 +22,7 @@ export interface CutReaderOptions {
 /** A chunk that is not known yet to lie below the last record end. */
 interface HeldChunk {
   readonly bytes: Uint8Array;
-  readonly end: Offset;
+  readonly start: Offset;
 }
 
 /**
@@ -73,28 +73,38 @@ export class CutReader {
    */
   async *chunks(reach: Reach): AsyncGenerator<Uint8Array, void, undefined> {
     const held: HeldChunk[] = [];
-    for (let isLast = false; !isLast; ) {
-      const wanted = Math.min(this.#at + this.#chunkBytes, this.#targetEnd);
-      const end = Math.min(await reach(wanted), wanted);
-      if (end <= this.#at) {
-        break;
-      }
-      const bytes = await this.#read(end);
-      const isWellFormed = this.#decode(bytes);
-      held.push({ bytes, end });
-      while (held[0] !== undefined && held[0].end <= this.end) {
-        yield held[0].bytes;
+    try {
+      yield* this.#wholeChunks(reach, held);
+      for (let first = held[0]; first !== undefined && first.start < this.end; first = held[0]) {
         held.shift();
-      }
-      isLast = !isWellFormed || end < wanted || end === this.#targetEnd;
-    }
-    for (const { bytes, end } of held) {
-      const neededBytes = bytes.length - (end - this.end);
-      if (neededBytes > 0) {
-        const needed = bytes.subarray(0, neededBytes);
+        const needed = first.bytes.subarray(0, this.end - first.start);
         ownRoom(needed);
         yield needed;
       }
+    } finally {
+      for (const { bytes } of held) {
+        release(bytes);
+      }
+    }
+  }
+
+  /** The chunks behind which a record ends; `held` keeps the others. */
+  async *#wholeChunks(reach: Reach, held: HeldChunk[]): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let isLast = false; !isLast; ) {
+      const start = this.#at;
+      const wanted = Math.min(start + this.#chunkBytes, this.#targetEnd);
+      const end = Math.min(await reach(wanted), wanted);
+      if (end <= start) {
+        return;
+      }
+      const bytes = await this.#read(end);
+      const isWellFormed = this.#decode(bytes);
+      held.push({ bytes, start });
+      for (let first = held[0]; first !== undefined && endOf(first) <= this.end; first = held[0]) {
+        held.shift();
+        yield first.bytes;
+      }
+      isLast = !isWellFormed || end < wanted || end === this.#targetEnd;
     }
   }
 
@@ -117,4 +127,8 @@ export class CutReader {
       return false;
     }
   }
+}
+
+function endOf({ bytes, start }: HeldChunk): Offset {
+  return start + bytes.length;
 }

@@ -77,12 +77,15 @@ export class BatchSource {
    */
   async nextDue(position: Position, turn: AbortSignal, stop: AbortSignal): Promise<SealedBatch> {
     const { journal } = this.#options;
+    const waiting = AbortSignal.any([turn, stop]);
     for (let seenEnd = position.first; ; ) {
-      const torn = seenEnd; // an unfinished record: there is nothing to do before it grows
+      const torn = seenEnd; // an unfinished record: there is nothing to do before it grows, or before its turn
       const batch = await this.#seal(position, async (wanted) => {
         const beyond = Math.max(wanted - 1, torn);
+        const isTorn = torn > position.first;
         seenEnd =
-          (await this.#grownBefore(turn, beyond)) ?? (await this.#grownWhenDue(position, torn, beyond, stop));
+          (await this.#grownBefore(waiting, isTorn ? Number.POSITIVE_INFINITY : beyond)) ??
+          (await this.#grownWhenDue(position, torn, beyond, stop));
         await journal.checkRead();
         return seenEnd;
       });

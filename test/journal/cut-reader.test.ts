@@ -118,6 +118,20 @@ describe('a cut reader', () => {
     });
   });
 
+  it('gives back the memory of what it read in vain', async () => {
+    const buffers: ArrayBufferLike[] = [];
+    const source: CutSource = {
+      readInto: async (bytes) => {
+        bytes.fill(0x78);
+        buffers.push(bytes.buffer);
+      },
+    };
+    const reader = new CutReader(source, linesFormat, 0, { targetBytes: 12, chunkBytes: 4 });
+    expect(await reader.chunks(growing([100])).next()).toEqual({ done: true, value: undefined });
+    expect(reader.isLong).toBe(true);
+    expect(buffers.map(({ byteLength }) => byteLength)).toEqual([0, 0, 0]);
+  });
+
   it('cuts before a malformed record, and fails only when it comes first', async () => {
     const journal = Buffer.from('one\ntwo\n!three\nfour\n');
     const all = growing([journal.length]);

@@ -55,6 +55,10 @@ describe('a page of a listing', () => {
     ['a time to the microsecond', ENTRY.replace('00.000Z', '00.289999Z')],
     ['an entry in another element', `<Name>${ENTRY}</Name>`],
     ['what is longer than anything of S3’s', ENTRY.replace('d41d', 'd'.repeat(70_000))],
+    [
+      'more owners than can be told apart',
+      ENTRY.replace('<Owner>', `${'<Owner></Owner>'.repeat(60)}<x><Owner>`),
+    ],
     ['one entry in another', ENTRY.replace('<Owner>', `${ENTRY}<Owner>`)],
   ])('is left to the SDK when there is %s', (_, odd) => {
     expect(splitPage(pageOf(ENTRY + odd + ENTRY))).toBeUndefined();

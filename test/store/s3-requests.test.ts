@@ -182,6 +182,13 @@ describe('a listing', () => {
     expect(await keysOf(store)).toEqual(['%FF', 'LOG/1']);
   });
 
+  it('gives a key that is no text in the range in which its bytes lie', async () => {
+    const all = page(['prefix/LOG/1', 'prefix/LOG/2', 'prefix/LOG/%FF']);
+    await serve((_, response) => respond(response, 200, all));
+    expect(await keysOf(store, 'LOG/', undefined, 'LOG/3')).toEqual(['LOG/1', 'LOG/2']);
+    expect(await keysOf(store, 'LOG/')).toEqual(['LOG/1', 'LOG/2', 'LOG/%FF']);
+  });
+
   it.for(['', '<html></html>', '<ListBucketResult/>'])(
     'is not taken for empty when "%s" comes',
     async (body) => {

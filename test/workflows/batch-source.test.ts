@@ -65,10 +65,12 @@ describe('a batch source', () => {
   });
 
   test.each([
-    ['', AbortSignal.abort()],
-    [', before its turn too', new AbortController().signal],
-  ])('looks at a record longer than a batch only when it grows%s', async (_, turn) => {
+    ['only when it grows', AbortSignal.abort(), 0],
+    ['not again before its turn', new AbortController().signal, 20],
+  ])('looks at a record longer than a batch %s', async (_, turn, growsBy) => {
     const { fileSystem, journal, clock, source } = await world();
+    const came = new AbortController();
+    const ended = turn.aborted ? turn : came.signal;
     const reads: number[] = [];
     const proceed = journal.readInto.bind(journal);
     journal.readInto = (buffer, start) => {
@@ -76,14 +78,20 @@ describe('a batch source', () => {
       return proceed(buffer, start);
     };
     fileSystem.append(PATH, 'x'.repeat(3 * BATCH_BYTES));
-    const making = source.nextDue(START, turn, new AbortController().signal);
+    const making = source.nextDue(START, ended, new AbortController().signal);
     await clock.advance(5_000);
     const readsSoFar = reads.length;
+    for (let grown = 0; grown < growsBy; grown += 1) {
+      fileSystem.append(PATH, 'x');
+      await clock.advance(100);
+    }
     await clock.advance(60_000);
     expect(reads).toHaveLength(readsSoFar);
     fileSystem.append(PATH, 'x\ny');
     await clock.advance(100);
-    expect((await making).header).toMatchObject({ end: 3 * BATCH_BYTES + 2, records: 1 });
+    came.abort();
+    await clock.advance(100);
+    expect((await making).header).toMatchObject({ end: 3 * BATCH_BYTES + growsBy + 2, records: 1 });
   });
 });
 
@@ -169,15 +177,17 @@ describe('a batch that is waited for', () => {
     expect(making.value?.header).toMatchObject({ end: BATCH_BYTES, records: 1 });
   });
 
-  test('is given up when it is to stop, before its turn as soon as that has come', async () => {
+  test.each([
+    ['', AbortSignal.abort()],
+    [', before its turn too', never()],
+  ])('is given up when it is to stop%s', async (_, turn) => {
     const { fileSystem, clock, source } = await world();
-    const [turn, stop] = [new AbortController(), new AbortController()];
+    const stop = new AbortController();
     const reason = new Error('enough');
     fileSystem.append(PATH, 'one\n');
-    const making = watch(source.nextDue(START, turn.signal, stop.signal));
+    const making = watch(source.nextDue(START, turn, stop.signal));
     await clock.advance(100);
     stop.abort(reason);
-    turn.abort();
     await clock.advance(0);
     expect(making.error).toBe(reason);
   });

@@ -18,11 +18,11 @@ export async function* listObjects(
       if (isKey(key)) {
         requireOrder(previous, key);
         previous = key;
+        if (isBeyond(key, upTo)) {
+          return;
+        }
       }
-      if (upTo !== undefined && key > upTo) {
-        return;
-      }
-      if (key !== '') {
+      if (key !== '' && !isBeyond(placeOf(key), upTo)) {
         // An object named like the prefix itself is how some tools mark a "directory".
         yield object;
         signal?.throwIfAborted();
@@ -91,9 +91,20 @@ async function askForPage(
   const page = await bucket.run(bucket.call('list'), signal, (options) => client.send(command, options));
   requireListing(page, Bucket);
   const objects = objectsOf(bucket, page, base + prefix);
-  const isBeyond = upTo !== undefined && objects.some(({ key }) => key > upTo);
   const next = nextToken(page, token);
-  return { objects, next: isBeyond ? undefined : next };
+  const isLast = objects.some(({ key }) => isKey(key) && isBeyond(key, upTo));
+  return { objects, next: isLast ? undefined : next };
+}
+
+function isBeyond(place: string, upTo: string | undefined): boolean {
+  return upTo !== undefined && place > upTo;
+}
+
+/** Where a name is listed: what is no text is still encoded, and lies where its bytes lie. */
+function placeOf(name: string): string {
+  return name.replace(/%([89A-F][0-9A-F])/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
 }
 
 /** An answer that got lost on its way, or of something that is no store, must not pass for "there is nothing". */

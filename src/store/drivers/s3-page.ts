@@ -25,8 +25,8 @@ const TAKEN = '<Taken/>';
 /** Elements with text in them, and the owner, in the order in which all servers write them. */
 const ENTRY_SHAPE = new RegExp(
   String.raw`<Contents>\s*<Key>([!-%'-;=-~]+)</Key>\s*<LastModified>([^<]+)</LastModified>` +
-    String.raw`(?:\s*<(?!Key>|LastModified>|Size>)(\w+)>[^<]*</\3>)*\s*<Size>(\d{1,16})</Size>` +
-    String.raw`(?:\s*<(?!Key>|LastModified>|Size>)(\w+)>[^<]*</\5>` +
+    String.raw`(?:\s*<(?!Key>|LastModified>|Size>|Owner>)(\w+)>[^<]*</\3>)*\s*<Size>(\d{1,16})</Size>` +
+    String.raw`(?:\s*<(?!Key>|LastModified>|Size>|Owner>)(\w+)>[^<]*</\5>` +
     String.raw`|\s*<Owner>(?:\s*<(ID|DisplayName)>[^<]*</\6>)*\s*</Owner>)*\s*</Contents>`,
   'y',
 );
