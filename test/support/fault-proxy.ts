@@ -104,9 +104,10 @@ export class FaultProxy {
     }
   }
 
-  /** All late requests that are still held land now; resolves when the server has answered them. */
+  /** All late requests that are still held land now; resolves when the server has answered them, or hung up. */
   async land(): Promise<void> {
-    await Promise.all(this.#held.splice(0).map(({ land }) => land()));
+    // A server that wants none of a body may hang up while that is written: then its answer is lost.
+    await Promise.allSettled(this.#held.splice(0).map(({ land }) => land()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
