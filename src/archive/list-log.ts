@@ -16,8 +16,8 @@ interface Beginning {
 }
 
 /**
- * Lists `LOG/`, a long one in some ranges at a time where the store gains by that; at most so many requests more than
- * one after the other, and a look at the snapshots. Only what is below the newest snapshot is divided: it was stored
+ * Lists `LOG/`, a long one in some ranges at a time where the store gains by that. It costs at most one page more for
+ * each range, and a look at the snapshots. Only what is below the newest snapshot is divided: it was stored
  * before, so that what is stored meanwhile is listed by one range, in the order in which it comes.
  */
 export async function listLog(store: Store, catalog: CatalogBuilder, options: CallOptions): Promise<void> {

@@ -1,9 +1,8 @@
 import { assert } from '../kernel/assert.ts';
-import { isRigError } from '../kernel/errors.ts';
 import { ownRoom, release } from '../kernel/memory.ts';
 import type { Offset } from '../kernel/offset.ts';
 import type { JournalFormat, RecordDecoder } from './contract.ts';
-import type { CutSource } from './cut.ts';
+import { type CutSource, pushWellFormed } from './cut.ts';
 import { READ_CHUNK_BYTES } from './tail.ts';
 
 /**
@@ -98,7 +97,7 @@ export class CutReader {
         return;
       }
       const bytes = await this.#read(end);
-      const isWellFormed = this.#decode(bytes);
+      const isWellFormed = pushWellFormed(this.#decoder, bytes);
       held.push({ bytes, start });
       for (let first = held[0]; first !== undefined && endOf(first) <= this.end; first = held[0]) {
         held.shift();
@@ -113,19 +112,6 @@ export class CutReader {
     await this.#source.readInto(bytes, this.#at);
     this.#at = end;
     return bytes;
-  }
-
-  /** False: there is something malformed after a whole record. */
-  #decode(bytes: Uint8Array): boolean {
-    try {
-      this.#decoder.push(bytes);
-      return true;
-    } catch (error) {
-      if (this.records === 0 || !isRigError(error, 'RIG_RECORD_MALFORMED')) {
-        throw error;
-      }
-      return false;
-    }
   }
 }
 

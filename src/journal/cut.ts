@@ -93,14 +93,25 @@ async function decode(
   for (let at = start; at < end && !isEnough(); at += scratch.length) {
     const chunk = scratch.subarray(0, Math.min(scratch.length, end - at));
     await source.readInto(chunk, at);
-    try {
-      decoder.push(chunk);
-    } catch (error) {
-      if (decoder.records === 0 || !isRigError(error, 'RIG_RECORD_MALFORMED')) {
-        throw error;
-      }
+    if (!pushWellFormed(decoder, chunk)) {
       return;
     }
+  }
+}
+
+/**
+ * Decodes the next bytes. False: there is something malformed in them after a whole record, which is not met yet.
+ * @throws RigError RIG_RECORD_MALFORMED when no whole record comes before it.
+ */
+export function pushWellFormed(decoder: RecordDecoder, bytes: Uint8Array): boolean {
+  try {
+    decoder.push(bytes);
+    return true;
+  } catch (error) {
+    if (decoder.records === 0 || !isRigError(error, 'RIG_RECORD_MALFORMED')) {
+      throw error;
+    }
+    return false;
   }
 }
 

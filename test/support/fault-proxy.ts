@@ -106,8 +106,7 @@ export class FaultProxy {
 
   /** All late requests that are still held land now; resolves when the server has answered them, or hung up. */
   async land(): Promise<void> {
-    // A server that wants none of a body may hang up while that is written: then its answer is lost.
-    await Promise.allSettled(this.#held.splice(0).map(({ land }) => land()));
+    await Promise.all(this.#held.splice(0).map(({ land }) => land().catch(allowHangUp)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -193,5 +192,12 @@ export class FaultProxy {
         held.land().catch(() => undefined);
       }
     }
+  }
+}
+
+/** A server that wants none of a body may hang up while that is written: then its answer is lost. */
+function allowHangUp(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') {
+    throw error;
   }
 }

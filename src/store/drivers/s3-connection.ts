@@ -51,7 +51,7 @@ export interface S3Connection {
 
 /** Calls worth having in flight; more of them wait for no connection. */
 export const PARALLEL_CALLS = 16;
-/** Pages are asked for one ahead, and the entries of one take as long to read here as a store takes to list them. */
+/** A server works at one page of a listing for about as long as it takes to read here: more wait for this process. */
 export const PARALLEL_LISTINGS = 4;
 
 const DEFAULT_TIMEOUTS: S3Timeouts = { connectMs: 3_000, silenceMs: 30_000, answerMs: 60_000 };

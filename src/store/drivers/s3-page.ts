@@ -22,7 +22,7 @@ export interface Page {
 const [OPEN, CLOSE] = ['<Contents>', '</Contents>'];
 /** What stands for an entry when the rest is looked at. */
 const TAKEN = '<Taken/>';
-/** Elements with text in them, and the owner, in the order in which all servers write them. */
+/** Elements with text in them, and the owner, in the order in which S3 writes them; another order is the SDK's. */
 const ENTRY_SHAPE = new RegExp(
   String.raw`<Contents>\s*<Key>([!-%'-;=-~]+)</Key>\s*<LastModified>([^<]+)</LastModified>` +
     String.raw`(?:\s*<(?!Key>|LastModified>|Size>|Owner>)(\w+)>[^<]*</\3>)*\s*<Size>(\d{1,16})</Size>` +
