@@ -1,6 +1,7 @@
 import type { Transform } from 'node:stream';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { assert } from '../kernel/assert.ts';
 import { ownRoom, release } from '../kernel/memory.ts';
 import { KIB } from '../kernel/size.ts';
 import type { CompressionName } from './compression.ts';
@@ -41,21 +42,39 @@ const inflateRaw = promisify(zlib.inflateRaw);
 /** Frames up to this size are handled at once: a trip to the thread pool would cost more than the work. */
 const INLINE_BYTES = 64 * KIB;
 
-/** Room for whatever becomes of a frame, noise too. Node's default of 16 KiB makes a list of pieces and joins them. */
+/**
+ * Room for whatever becomes of a frame, noise too. Node's default of 16 KiB makes a list of pieces and joins them, and
+ * zstd reads a frame where it lies only when its bound (256th part more) has room; else it copies it, and is slower.
+ */
 function outputRoomBytes(bytes: number): number {
   return bytes + Math.ceil(bytes / 64) + KIB;
 }
 
 /**
- * What becomes of a frame in a new engine with chunks of `roomBytes`. The room it was made in is given back at once:
- * zlib's functions for the whole would leave it to the garbage collector.
+ * What becomes of a frame in a new engine with chunks of `roomBytes` and a `flush` that completes what is written.
+ * It is written, and never ended: Node would tell the engine that this is all only after it has taken the frame, and
+ * zstd would not know that it may read it where it lies. The room is given back at once: zlib's functions for the whole
+ * would leave it to the garbage collector.
  */
-async function runThrough(engine: Transform, frame: Uint8Array, roomBytes: number): Promise<Uint8Array> {
-  engine.end(frame);
+function runThrough(engine: Transform, frame: Uint8Array, roomBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of engine as AsyncIterable<Uint8Array>) {
-    pieces.push(piece);
-  }
+  engine.on('data', (piece: Uint8Array) => pieces.push(piece));
+  return new Promise((resolve, reject) => {
+    engine.once('error', reject);
+    engine.write(frame, (error) => {
+      if (error) {
+        reject(error);
+        return;
+      }
+      assert(engine.readableLength === 0, 'an engine gives all it has before it asks for more');
+      engine.destroy();
+      resolve(takeOut(pieces, roomBytes));
+    });
+  });
+}
+
+/** The pieces in one, and their room given back. */
+function takeOut(pieces: readonly Uint8Array[], roomBytes: number): Uint8Array {
   const whole = Buffer.concat(pieces);
   for (const room of new Set(pieces.map(({ buffer }) => buffer))) {
     // A stream may have joined pieces in memory of Node's pool.
@@ -103,6 +122,7 @@ const zstdCodec: Codec = {
       chunkSize: outputRoomBytes(frame.length),
       // Without it the frame would not say its length, and a reader could not allocate before it decodes.
       pledgedSrcSize: frame.length,
+      flush: zlib.constants.ZSTD_e_end,
       params: {
         [zlib.constants.ZSTD_c_compressionLevel]: level,
         [zlib.constants.ZSTD_c_contentSizeFlag]: 1,
@@ -151,8 +171,8 @@ const gzipCodec: Codec = {
     return { contentStart: GZIP_CONTENT_START, contentEnd, framesStart: contentEnd };
   },
   async compress(frame, level) {
-    const finishFlush = zlib.constants.Z_FULL_FLUSH;
-    const options = { chunkSize: outputRoomBytes(frame.length), level, finishFlush };
+    const flush = zlib.constants.Z_FULL_FLUSH;
+    const options = { chunkSize: outputRoomBytes(frame.length), level, flush, finishFlush: flush };
     return frame.length <= INLINE_BYTES
       ? zlib.deflateRawSync(frame, options)
       : runThrough(zlib.createDeflateRaw(options), frame, options.chunkSize);

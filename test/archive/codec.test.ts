@@ -1,7 +1,8 @@
+import { constants, deflateRawSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { CODECS } from '../../src/archive/codec.ts';
 import { release } from '../../src/kernel/memory.ts';
-import { MIB } from '../../src/kernel/size.ts';
+import { KIB, MIB } from '../../src/kernel/size.ts';
 import { someBytes } from '../support/store-bytes.ts';
 
 const FRAMES = [Buffer.alloc(MIB, 'a record\n'), someBytes(MIB)];
@@ -19,5 +20,19 @@ describe.each(CODECS)('$name', (codec) => {
       release(bytes);
       expect(bytes).toHaveLength(0);
     }
+  });
+
+  it('makes of a long frame what one call for the whole of it would', async () => {
+    const records = Array.from(
+      { length: 12_000 },
+      (_, index) => `{"id":${index},"of":"${(index * index) % 8191}"}\n`,
+    );
+    const frame = Buffer.concat([someBytes(600 * KIB), Buffer.from(records.join(''))]);
+    const params = { [constants.ZSTD_c_compressionLevel]: 1, [constants.ZSTD_c_checksumFlag]: 1 };
+    const atOnce = {
+      zstd: () => zstdCompressSync(frame, { params, pledgedSrcSize: frame.length }),
+      gzip: () => deflateRawSync(frame, { level: 1, finishFlush: constants.Z_FULL_FLUSH }),
+    };
+    expect(Buffer.compare(await codec.compress(frame, 1), atOnce[codec.name]())).toBe(0);
   });
 });
