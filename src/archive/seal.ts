@@ -1,5 +1,4 @@
 import { assert } from '../kernel/assert.ts';
-import { mapInOrder } from '../kernel/concurrency.ts';
 import { crc32, type Sha256, startSha256 } from '../kernel/digest.ts';
 import { release } from '../kernel/memory.ts';
 import type { Offset } from '../kernel/offset.ts';
@@ -12,10 +11,10 @@ import {
   nextChain,
   type Observation,
 } from './batch-header.ts';
-import { codecNamed } from './codec.ts';
+import { type Codec, codecNamed } from './codec.ts';
 import type { Compression } from './compression.ts';
 import { wrapEnvelope } from './envelope.ts';
-import { FRAMES_UNDER_WAY, type FrameEntry, frameEntry } from './frame.ts';
+import { FRAMES_UNDER_WAY, type FrameEntry, frameEntry, type SealedFrame } from './frame.ts';
 
 /** What a batch is made of, beside its payload. */
 export interface BatchStart {
@@ -40,60 +39,80 @@ export interface SealedBatch {
   discard(): void;
 }
 
+/** A batch whose payload was read: the one that follows it can begin, while its last frames are compressed. */
+export interface BatchInSeal {
+  readonly end: Offset;
+  readonly chain: Sha256;
+  readonly sealed: Promise<SealedBatch>;
+}
+
 /**
  * Compresses and hashes a batch's payload as it comes, in chunks of at most 4 MiB, each of which becomes a frame. Takes
  * the chunks over: their memory is given back as soon as they are compressed. Holds the compressed bytes and a few
- * chunks. `describeEnd` is asked when the payload has ended; it is exactly `end - first` bytes long.
+ * chunks. `describeEnd` is asked when the payload has ended; it is exactly `end - first` bytes long. When that rejects,
+ * nothing goes on behind the caller's back; else `sealed` does.
  */
 export async function sealBatch(
-  { archive, first, prev, epoch }: BatchStart,
+  start: BatchStart,
   payload: AsyncIterable<Uint8Array>,
   compression: Compression,
   describeEnd: () => BatchEnd,
-): Promise<SealedBatch> {
+): Promise<BatchInSeal> {
   const codec = codecNamed(compression.name);
   const hash = startSha256();
+  const underWay: Promise<SealedFrame>[] = [];
   let payloadCrc32 = 0;
   let bytes = 0;
-  const compressed = mapInOrder(payload, FRAMES_UNDER_WAY, async (chunk) => {
-    assert(chunk.length > 0 && chunk.length <= FRAME_LIMIT_BYTES, 'a frame within its limit');
-    const frameBytes = chunk.length;
-    const compressing = codec.compress(chunk, compression.level);
-    // Another thread compresses meanwhile.
-    hash.update(chunk);
-    payloadCrc32 = compression.name === 'gzip' ? crc32(chunk, payloadCrc32) : 0;
-    bytes += frameBytes;
-    const stored = await compressing;
-    release(chunk);
-    return { frameBytes, stored };
-  });
-  const frames: FrameEntry[] = [];
-  const parts: Uint8Array[] = [];
-  for await (const { frameBytes, stored } of compressed) {
-    frames.push(frameEntry(frameBytes, stored));
-    parts.push(stored);
+  try {
+    for await (const chunk of payload) {
+      assert(chunk.length > 0 && chunk.length <= FRAME_LIMIT_BYTES, 'a frame within its limit');
+      bytes += chunk.length;
+      const frame = compressFrame(chunk, codec, compression.level);
+      frame.catch(() => undefined); // judged when its turn comes
+      underWay.push(frame);
+      // Another thread compresses meanwhile.
+      hash.update(chunk);
+      payloadCrc32 = compression.name === 'gzip' ? crc32(chunk, payloadCrc32) : 0;
+      await underWay.at(-FRAMES_UNDER_WAY);
+    }
+  } catch (error) {
+    await Promise.allSettled(underWay);
+    throw error;
   }
   const { end, records, observed } = describeEnd();
+  const { archive, first, prev, epoch } = start;
   assert(bytes === end - first, 'a payload as long as its range');
-  const trailer = codec.trailer(payloadCrc32, bytes);
-  frames.push(...frames.splice(-1).map((last) => lengthened(last, trailer)));
-  parts.push(trailer);
-  const payloadSha256 = hash.digest('hex');
-  const header: BatchHeader = {
-    v: 1,
-    archive,
-    first,
-    end,
-    records,
-    bytes,
-    sha256: payloadSha256,
-    prev,
-    chain: nextChain(prev, first, end, payloadSha256),
-    epoch,
-    frames,
-    observed,
+  const sha256 = hash.digest('hex');
+  const chain = nextChain(prev, first, end, sha256);
+  const headerWith = (frames: readonly FrameEntry[]): BatchHeader => {
+    return { v: 1, archive, first, end, records, bytes, sha256, prev, chain, epoch, frames, observed };
   };
-  const stored = joinParts([wrapEnvelope(codec, encodeHeader(header)), ...parts]);
+  const sealed = finish(codec, underWay, codec.trailer(payloadCrc32, bytes), headerWith);
+  sealed.catch(() => undefined); // judged when its turn comes
+  return { end, chain, sealed };
+}
+
+/** Takes the chunk over. */
+async function compressFrame(chunk: Uint8Array, codec: Codec, level: number): Promise<SealedFrame> {
+  const frameBytes = chunk.length;
+  const stored = await codec.compress(chunk, level);
+  release(chunk);
+  return { entry: frameEntry(frameBytes, stored), stored };
+}
+
+async function finish(
+  codec: Codec,
+  underWay: readonly Promise<SealedFrame>[],
+  trailer: Uint8Array,
+  headerWith: (frames: readonly FrameEntry[]) => BatchHeader,
+): Promise<SealedBatch> {
+  const frames = await Promise.all(underWay);
+  const entries = frames.map(({ entry }, index) =>
+    index === frames.length - 1 ? lengthened(entry, trailer) : entry,
+  );
+  const header = headerWith(entries);
+  const envelope = wrapEnvelope(codec, encodeHeader(header));
+  const stored = joinParts([envelope, ...frames.map((frame) => frame.stored), trailer]);
   return { header, body: bodyOf(stored), discard: () => release(stored) };
 }
 

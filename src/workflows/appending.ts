@@ -1,4 +1,4 @@
-import type { SealedBatch } from '../archive/seal.ts';
+import type { BatchInSeal, SealedBatch } from '../archive/seal.ts';
 import type { Appended, Writer } from '../archive/writer.ts';
 import type { Journal } from '../journal/tail.ts';
 import { linkedController } from '../kernel/linked-controller.ts';
@@ -21,10 +21,10 @@ type MakeBatch = (
   position: Position,
   turn: AbortSignal,
   stop: AbortSignal,
-) => Promise<SealedBatch | undefined>;
+) => Promise<BatchInSeal | undefined>;
 
 interface BatchInMaking {
-  readonly batch: Promise<SealedBatch | undefined>;
+  readonly batch: Promise<BatchInSeal | undefined>;
   /** Resolves when nothing of it goes on. */
   drop(): Promise<void>;
 }
@@ -84,7 +84,7 @@ export class Appending {
   async #appendRest(signal: AbortSignal): Promise<void> {
     const batch = await this.#source.next(this.#position(), await this.#journal.observe());
     if (batch !== undefined) {
-      await this.#append(batch, signal);
+      await this.#append(await batch.sealed, signal);
     }
   }
 
@@ -99,7 +99,7 @@ export class Appending {
     }
   }
 
-  /** Ends when there is no next batch or the user stops it. Each is begun while the one before it is being put. */
+  /** Ends when there is no next batch or the user stops it. Each is begun as soon as the one before it was read. */
   async #appendAll(make: MakeBatch, progressed: () => void, signal: AbortSignal): Promise<void> {
     let making = this.#begin(make, this.#position(), AbortSignal.abort());
     try {
@@ -109,8 +109,8 @@ export class Appending {
           return;
         }
         const putting = new AbortController();
-        making = this.#begin(make, positionAfter(batch), putting.signal);
-        const appended = await this.#append(batch, signal).finally(() => putting.abort());
+        making = this.#begin(make, { first: batch.end, prev: batch.chain }, putting.signal);
+        const appended = await this.#append(await batch.sealed, signal).finally(() => putting.abort());
         progressed();
         this.#writer.throwIfOvertaken();
         if (appended.how === 'adopted') {
@@ -132,7 +132,7 @@ export class Appending {
       batch,
       async drop() {
         dropped.abort();
-        await Promise.allSettled([batch]);
+        await Promise.allSettled([batch.then((begun) => begun?.sealed)]);
       },
     };
   }
@@ -174,8 +174,4 @@ export class Appending {
     const lagMs = oldestMs === undefined ? 0 : Math.max(0, clock.wallMs() - oldestMs);
     report({ type: 'durable', durable, lagBytes, lagMs });
   }
-}
-
-function positionAfter(batch: SealedBatch): Position {
-  return { first: batch.header.end, prev: batch.header.chain };
 }

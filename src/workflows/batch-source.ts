@@ -1,5 +1,5 @@
 import type { Compression } from '../archive/compression.ts';
-import { type SealedBatch, sealBatch } from '../archive/seal.ts';
+import { type BatchInSeal, sealBatch } from '../archive/seal.ts';
 import type { JournalFormat } from '../journal/contract.ts';
 import { type Cut, findCut } from '../journal/cut.ts';
 import { CutReader, type Reach } from '../journal/cut-reader.ts';
@@ -62,7 +62,7 @@ export class BatchSource {
    * The next batch of what has been seen below `seenEnd`. Undefined: no whole record lies there. Another writer may
    * have stored more than that already.
    */
-  async next(position: Position, seenEnd: Offset): Promise<SealedBatch | undefined> {
+  async next(position: Position, seenEnd: Offset): Promise<BatchInSeal | undefined> {
     if (position.first >= seenEnd) {
       return undefined;
     }
@@ -75,7 +75,7 @@ export class BatchSource {
    * come that shares its put. What has come of it is compressed meanwhile, so that little is left to do when it is due,
    * and the journal is looked at all the while, so that the age of what comes is known. Rejects when `stop` is aborted.
    */
-  async nextDue(position: Position, turn: AbortSignal, stop: AbortSignal): Promise<SealedBatch> {
+  async nextDue(position: Position, turn: AbortSignal, stop: AbortSignal): Promise<BatchInSeal> {
     const { journal } = this.#options;
     const waiting = AbortSignal.any([turn, stop]);
     for (let seenEnd = position.first; ; ) {
@@ -117,7 +117,7 @@ export class BatchSource {
   }
 
   /** Undefined: no whole record lies where `reach` leads. */
-  async #seal(position: Position, reach: Reach): Promise<SealedBatch | undefined> {
+  async #seal(position: Position, reach: Reach): Promise<BatchInSeal | undefined> {
     const { journal, format } = this.#options;
     const { first } = position;
     const reader = new CutReader(journal, format, first, { targetBytes: this.#targetBytes });
@@ -139,7 +139,7 @@ export class BatchSource {
     { first, prev }: Position,
     cut: Pick<Cut, 'end' | 'records'>,
     payload: AsyncIterable<Uint8Array>,
-  ): Promise<SealedBatch> {
+  ): Promise<BatchInSeal> {
     const { journal, archive, epoch, compression } = this.#options;
     return sealBatch({ archive, first, prev, epoch }, payload, compression, () => {
       const { end, records } = cut;

@@ -221,8 +221,8 @@ describe('a listing of very many keys', () => {
     };
     const observed = [[first + 1, 1]] as const;
     const end = () => ({ ...content, observed });
-    const { body } = await sealBatch(content, payload(), { name: 'zstd', level: 1 }, end);
-    await store.put(batchKey(first), body, { if: 'absent' });
+    const { sealed } = await sealBatch(content, payload(), { name: 'zstd', level: 1 }, end);
+    await store.put(batchKey(first), (await sealed).body, { if: 'absent' });
     return new LongListing(store, keyOf);
   }
 

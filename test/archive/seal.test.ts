@@ -9,12 +9,14 @@ import {
   OBSERVED_LIMIT,
 } from '../../src/archive/batch-header.ts';
 import { openFrame, readHead, readStored } from '../../src/archive/batch-object.ts';
+import { DEFAULT_COMPRESSION } from '../../src/archive/compression.ts';
 import { HEADER_LIMIT_BYTES } from '../../src/archive/envelope.ts';
 import { batchKey } from '../../src/archive/layout.ts';
+import { sealBatch } from '../../src/archive/seal.ts';
 import { READ_CHUNK_BYTES } from '../../src/journal/tail.ts';
 import { assert } from '../../src/kernel/assert.ts';
 import { KIB, MIB } from '../../src/kernel/size.ts';
-import { type BuiltArchive, buildArchive, objectBytes } from '../support/archive-builder.ts';
+import { ARCHIVE_ID, type BuiltArchive, buildArchive, objectBytes } from '../support/archive-builder.ts';
 import { noise } from '../support/noise.ts';
 
 const FRAME_BYTES = 64;
@@ -75,6 +77,18 @@ describe('a sealed batch', () => {
   test.prop([lengths])('of gzip is a gzip file to everybody else', async (length) => {
     const { journal, archive } = await sealed(length, 'gzip');
     expect(gunzipSync(objectBytes(archive, batchKey(0)))).toEqual(journal);
+  });
+
+  test('tells what the next one begins with before it is compressed', async () => {
+    const frames = (async function* () {
+      yield* noise(1, 3 * MIB);
+    })();
+    const content = { archive: ARCHIVE_ID, first: 0, prev: firstChain(ARCHIVE_ID), epoch: 1 };
+    const end = () => ({ end: 3 * MIB, records: 1, observed: [[3 * MIB, 1]] as const });
+    const batch = await sealBatch(content, frames, DEFAULT_COMPRESSION, end);
+    const { header } = await Promise.race([batch.sealed, { header: 'not yet there' }]);
+    expect(header).toBe('not yet there');
+    expect(await batch.sealed).toMatchObject({ header: { end: batch.end, chain: batch.chain } });
   });
 
   test('has the chain that is written down', async () => {

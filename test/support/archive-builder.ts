@@ -89,7 +89,7 @@ async function sealOne(plan: ArchivePlan, index: number, previous: BatchHeader |
     observed: plan.observed?.(index, first, end) ?? [[end, seenMs] as const],
   };
   const payload = chunksOf(plan.journal.subarray(first, end), frameBytes);
-  return sealBatch(content, payload, compression, () => content);
+  return (await sealBatch(content, payload, compression, () => content)).sealed;
 }
 
 async function* chunksOf(bytes: Uint8Array, chunkBytes: number): AsyncGenerator<Uint8Array> {

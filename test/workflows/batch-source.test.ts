@@ -1,6 +1,7 @@
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect } from 'vitest';
 import { DEFAULT_COMPRESSION } from '../../src/archive/compression.ts';
+import type { BatchInSeal, SealedBatch } from '../../src/archive/seal.ts';
 import { findCut } from '../../src/journal/cut.ts';
 import { linesFormat } from '../../src/journal/formats/lines.ts';
 import { openJournal, READ_CHUNK_BYTES } from '../../src/journal/tail.ts';
@@ -47,6 +48,11 @@ async function world({ intervalMs = 1_000, batchBytes }: WorldOptions = { batchB
   return { fileSystem, journal, clock, source };
 }
 
+/** The batch once all of it is compressed. */
+async function whole(making: Promise<BatchInSeal>): Promise<SealedBatch> {
+  return (await making).sealed;
+}
+
 describe('a batch source', () => {
   test.prop([arbitrarySteps])('cuts where a search would, whatever is asked for', async (steps) => {
     const { fileSystem, journal, source } = await world();
@@ -55,7 +61,7 @@ describe('a batch source', () => {
       fileSystem.append(PATH, lines.map((length) => `${'x'.repeat(length)}\n`).join(''));
       const seenEnd = Math.max(first, (await journal.observe()) - seesLess);
       const wanted = await findCut(journal, linesFormat, first, seenEnd, { targetBytes: BATCH_BYTES });
-      const batch = await source.next({ first, prev: '0'.repeat(64) }, seenEnd);
+      const batch = await (await source.next({ first, prev: '0'.repeat(64) }, seenEnd))?.sealed;
       expect(batch?.header.end ?? first).toBe(wanted.end);
       expect(batch?.header.records ?? 0).toBe(wanted.records);
       // Somebody else may have stored the next one too, longer than this one would have made it.
@@ -91,7 +97,7 @@ describe('a batch source', () => {
     await clock.advance(100);
     came.abort();
     await clock.advance(100);
-    expect((await making).header).toMatchObject({ end: 3 * BATCH_BYTES + growsBy + 2, records: 1 });
+    expect((await whole(making)).header).toMatchObject({ end: 3 * BATCH_BYTES + growsBy + 2, records: 1 });
   });
 });
 
@@ -114,7 +120,7 @@ describe('a batch that is waited for', () => {
 
   test('comes when its oldest byte is nearly as old as the interval, with all that is whole by then', async () => {
     const { fileSystem, clock, source } = await world();
-    const making = watch(source.nextDue(START, AbortSignal.abort(), never()));
+    const making = watch(whole(source.nextDue(START, AbortSignal.abort(), never())));
     await clock.advance(10_000);
     fileSystem.append(PATH, 'one\n');
     await clock.advance(900);
@@ -131,7 +137,7 @@ describe('a batch that is waited for', () => {
       [0, 'x'],
     ] as const) {
       const { fileSystem, clock, source } = await world({ intervalMs, batchBytes: BATCH_BYTES });
-      const making = watch(source.nextDue(START, AbortSignal.abort(), never()));
+      const making = watch(whole(source.nextDue(START, AbortSignal.abort(), never())));
       await clock.advance(3_000);
       fileSystem.append(PATH, `${lines}\n`);
       await clock.advance(10);
@@ -147,14 +153,14 @@ describe('a batch that is waited for', () => {
     ] as const) {
       const { fileSystem, source } = await world({ batchBytes: undefined });
       fileSystem.append(PATH, line.repeat(fullEnd / MIB));
-      expect((await source.nextDue(START, turn, never())).header.end).toBe(fullEnd);
+      expect((await source.nextDue(START, turn, never())).end).toBe(fullEnd);
     }
   });
 
   test('is due but not its turn: what comes until then shares its put', async () => {
     const { fileSystem, clock, source } = await world();
     const turn = new AbortController();
-    const making = watch(source.nextDue(START, turn.signal, never()));
+    const making = watch(whole(source.nextDue(START, turn.signal, never())));
     fileSystem.append(PATH, 'one\n');
     await clock.advance(10_000);
     expect(making.value).toBeUndefined();
@@ -171,7 +177,7 @@ describe('a batch that is waited for', () => {
 
   test('is made before its turn when it is full', async () => {
     const { fileSystem, clock, source } = await world();
-    const making = watch(source.nextDue(START, never(), never()));
+    const making = watch(whole(source.nextDue(START, never(), never())));
     fileSystem.append(PATH, `${'x'.repeat(BATCH_BYTES - 1)}\n${'y'.repeat(5)}\n`);
     await clock.advance(10);
     expect(making.value?.header).toMatchObject({ end: BATCH_BYTES, records: 1 });
@@ -185,7 +191,7 @@ describe('a batch that is waited for', () => {
     const stop = new AbortController();
     const reason = new Error('enough');
     fileSystem.append(PATH, 'one\n');
-    const making = watch(source.nextDue(START, turn, stop.signal));
+    const making = watch(whole(source.nextDue(START, turn, stop.signal)));
     await clock.advance(100);
     stop.abort(reason);
     await clock.advance(0);
@@ -194,7 +200,7 @@ describe('a batch that is waited for', () => {
 
   test('is refused when what was read of the journal is rewritten before the rest comes', async () => {
     const { fileSystem, clock, source } = await world({ batchBytes: 2 * READ_CHUNK_BYTES });
-    const making = watch(source.nextDue(START, AbortSignal.abort(), never()));
+    const making = watch(whole(source.nextDue(START, AbortSignal.abort(), never())));
     fileSystem.append(PATH, `${'x'.repeat(READ_CHUNK_BYTES - 1)}\n`);
     await clock.advance(100);
     fileSystem.truncate(PATH, 0);

@@ -83,14 +83,14 @@ describe('a writer that was away', () => {
     assert(head !== undefined, 'the first batch is stored');
     const { archive, end, chain } = head.header;
     const start = { archive, first: end, prev: chain, epoch: 2 };
-    const other = await sealBatch(start, chunks('two\n'), DEFAULT_COMPRESSION, () => ({
+    const { sealed } = await sealBatch(start, chunks('two\n'), DEFAULT_COMPRESSION, () => ({
       end: end + 4,
       records: 4,
       observed: [[end + 4, 1]],
     }));
     run.store.script.put = async (key, proceed) => {
       if (key === batchKey(end)) {
-        await world.store().put(key, other.body, { if: 'absent' });
+        await world.store().put(key, (await sealed).body, { if: 'absent' });
         await claimBy(world, 3);
       }
       return proceed();

@@ -44,8 +44,8 @@ async function putBatch(store: Store, first: number, prev: string): Promise<void
     epoch: 1,
     observed: [[end, 1] as const],
   };
-  const { body } = await sealBatch(content, chunks(), { name: 'zstd', level: 1 }, () => content);
-  await store.put(batchKey(first), body, { if: 'absent' });
+  const { sealed } = await sealBatch(content, chunks(), { name: 'zstd', level: 1 }, () => content);
+  await store.put(batchKey(first), (await sealed).body, { if: 'absent' });
 }
 
 async function* chunks(): AsyncGenerator<Uint8Array> {

@@ -19,7 +19,8 @@ async function strayBatch(world: PushWorld): Promise<PutBody> {
     yield Buffer.from('stray');
   })();
   const end = () => ({ end: 5, records: 5, observed: [[5, 1]] as const });
-  return (await sealBatch(start, payload, { name: 'zstd', level: 1 }, end)).body;
+  const { sealed } = await sealBatch(start, payload, { name: 'zstd', level: 1 }, end);
+  return (await sealed).body;
 }
 
 describe('an archive with a stray batch below its newest snapshot', () => {
