@@ -1,7 +1,5 @@
 import type { Transform } from 'node:stream';
-import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { assert } from '../kernel/assert.ts';
 import { ownRoom, release } from '../kernel/memory.ts';
 import { KIB } from '../kernel/size.ts';
 import type { CompressionName } from './compression.ts';
@@ -21,7 +19,7 @@ export interface Codec {
   trailer(payloadCrc32: number, payloadBytes: number): Uint8Array;
   /**
    * Gives a frame back. At most `bytes` bytes are ever allocated for it.
-   * @throws an error of zlib's when the frame is damaged or gives more.
+   * @throws an error of zlib's when the frame is damaged, or a RangeError when it gives more.
    */
   decompress(stored: Uint8Array, bytes: number): Promise<Uint8Array>;
 }
@@ -36,53 +34,57 @@ export interface HeaderLocation {
 /** The bytes that {@link Codec.locateHeader} needs to see. */
 export const LOCATE_BYTES = 16;
 
-const zstdDecompress = promisify(zlib.zstdDecompress);
-const inflateRaw = promisify(zlib.inflateRaw);
-
 /** Frames up to this size are handled at once: a trip to the thread pool would cost more than the work. */
 const INLINE_BYTES = 64 * KIB;
 
 /**
- * Room for whatever becomes of a frame, noise too. Node's default of 16 KiB makes a list of pieces and joins them, and
- * zstd reads a frame where it lies only when its bound (256th part more) has room; else it copies it, and is slower.
+ * Room for whatever becomes of a frame, noise too. Node's default of 16 KiB makes a list of pieces and joins them; and
+ * zstd compresses a frame where it lies only if the longest outcome, a 256th part more, has room. Else it copies it.
  */
 function outputRoomBytes(bytes: number): number {
   return bytes + Math.ceil(bytes / 64) + KIB;
 }
 
+/** Room for the whole frame, so that nothing is joined; zlib takes a full chunk as a sign that it needs another one. */
+function frameRoomBytes(bytes: number): number {
+  return bytes + 64;
+}
+
 /**
  * What becomes of a frame in a new engine with chunks of `roomBytes` and a `flush` that completes what is written.
- * It is written, and never ended: Node would tell the engine that this is all only after it has taken the frame, and
- * zstd would not know that it may read it where it lies. The room is given back at once: zlib's functions for the whole
- * would leave it to the garbage collector.
+ * It is written, and never ended: Node would tell the engine that this is all only after it has taken the frame, which
+ * costs another trip to the thread pool, and zstd would not know that it may compress the frame where it lies.
+ * @throws an error of zlib's, or a RangeError when more comes of it than there is room for.
  */
 function runThrough(engine: Transform, frame: Uint8Array, roomBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  engine.on('data', (piece: Uint8Array) => pieces.push(piece));
+  let roomLeftBytes = roomBytes;
   return new Promise((resolve, reject) => {
+    engine.on('data', (piece: Uint8Array) => {
+      pieces.push(piece);
+      roomLeftBytes -= piece.length;
+      if (roomLeftBytes < 0) {
+        reject(new RangeError(`it gives more than ${roomBytes} bytes`));
+        engine.destroy();
+      }
+    });
     engine.once('error', reject);
     engine.write(frame, (error) => {
       if (error) {
         reject(error);
         return;
       }
-      assert(engine.readableLength === 0, 'an engine gives all it has before it asks for more');
       engine.destroy();
-      resolve(takeOut(pieces, roomBytes));
+      resolve(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
     });
   });
 }
 
-/** The pieces in one, and their room given back. */
-function takeOut(pieces: readonly Uint8Array[], roomBytes: number): Uint8Array {
-  const whole = Buffer.concat(pieces);
-  for (const room of new Set(pieces.map(({ buffer }) => buffer))) {
-    // A stream may have joined pieces in memory of Node's pool.
-    if (room.byteLength === roomBytes) {
-      release(new Uint8Array(room));
-    }
-  }
-  return whole;
+/** The same bytes in memory of their own. The room they were made in is given back, which zlib's functions leave. */
+function takenOut(bytes: Uint8Array, roomBytes: number): Uint8Array {
+  const copy = Buffer.from(bytes);
+  release(withRoom(bytes, roomBytes));
+  return copy;
 }
 
 /** The same bytes, which can be released with all the room that was made for them, if they lie in that. */
@@ -91,11 +93,6 @@ function withRoom(bytes: Uint8Array, roomBytes: number): Uint8Array {
     ownRoom(bytes);
   }
   return bytes;
-}
-
-/** Room for the whole frame, so that nothing is joined; zlib takes a full chunk as a sign that it needs another one. */
-function frameRoomBytes(bytes: number): number {
-  return bytes + 64;
 }
 
 const SKIPPABLE_MAGIC = 0x184d_2a52;
@@ -118,8 +115,9 @@ const zstdCodec: Codec = {
     return { contentStart: 8, contentEnd, framesStart: contentEnd };
   },
   async compress(frame, level) {
+    const chunkSize = outputRoomBytes(frame.length);
     const options = {
-      chunkSize: outputRoomBytes(frame.length),
+      chunkSize,
       // Without it the frame would not say its length, and a reader could not allocate before it decodes.
       pledgedSrcSize: frame.length,
       flush: zlib.constants.ZSTD_e_end,
@@ -131,14 +129,14 @@ const zstdCodec: Codec = {
     };
     return frame.length <= INLINE_BYTES
       ? zlib.zstdCompressSync(frame, options)
-      : runThrough(zlib.createZstdCompress(options), frame, options.chunkSize);
+      : takenOut(await runThrough(zlib.createZstdCompress(options), frame, chunkSize), chunkSize);
   },
   trailer: () => new Uint8Array(0),
   async decompress(stored, bytes) {
-    const options = { chunkSize: frameRoomBytes(bytes), maxOutputLength: bytes };
+    const chunkSize = frameRoomBytes(bytes);
     return bytes <= INLINE_BYTES
-      ? zlib.zstdDecompressSync(stored, options)
-      : withRoom(await zstdDecompress(stored, options), options.chunkSize);
+      ? zlib.zstdDecompressSync(stored, { chunkSize, maxOutputLength: bytes })
+      : withRoom(await runThrough(zlib.createZstdDecompress({ chunkSize }), stored, chunkSize), chunkSize);
   },
 };
 
@@ -172,10 +170,11 @@ const gzipCodec: Codec = {
   },
   async compress(frame, level) {
     const flush = zlib.constants.Z_FULL_FLUSH;
-    const options = { chunkSize: outputRoomBytes(frame.length), level, flush, finishFlush: flush };
+    const chunkSize = outputRoomBytes(frame.length);
+    const options = { chunkSize, level, flush, finishFlush: flush };
     return frame.length <= INLINE_BYTES
       ? zlib.deflateRawSync(frame, options)
-      : runThrough(zlib.createDeflateRaw(options), frame, options.chunkSize);
+      : takenOut(await runThrough(zlib.createDeflateRaw(options), frame, chunkSize), chunkSize);
   },
   trailer(payloadCrc32, payloadBytes) {
     const trailer = Buffer.alloc(GZIP_TRAILER_BYTES);
@@ -186,10 +185,10 @@ const gzipCodec: Codec = {
   },
   async decompress(stored, bytes) {
     const chunkSize = frameRoomBytes(bytes);
-    const options = { chunkSize, maxOutputLength: bytes, finishFlush: zlib.constants.Z_SYNC_FLUSH };
+    const flush = zlib.constants.Z_SYNC_FLUSH;
     return bytes <= INLINE_BYTES
-      ? zlib.inflateRawSync(stored, options)
-      : withRoom(await inflateRaw(stored, options), chunkSize);
+      ? zlib.inflateRawSync(stored, { chunkSize, maxOutputLength: bytes, finishFlush: flush })
+      : withRoom(await runThrough(zlib.createInflateRaw({ chunkSize, flush }), stored, chunkSize), chunkSize);
   },
 };
 

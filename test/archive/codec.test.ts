@@ -35,4 +35,20 @@ describe.each(CODECS)('$name', (codec) => {
     };
     expect(Buffer.compare(await codec.compress(frame, 1), atOnce[codec.name]())).toBe(0);
   });
+
+  it.each([32 * KIB, MIB])(
+    'refuses a frame of %d bytes that gives more, or that is harmed',
+    async (bytes) => {
+      const stored = await codec.compress(someBytes(2 * bytes), 1);
+      await expect(codec.decompress(stored, bytes)).rejects.toThrow(RangeError);
+      await expect(codec.decompress(someBytes(bytes), bytes)).rejects.toThrow();
+    },
+  );
+
+  it.each([32 * KIB, MIB])('leaves what lies behind the end of a frame of %d bytes', async (bytes) => {
+    const frame = someBytes(bytes);
+    const ended = { zstd: zstdCompressSync(frame), gzip: deflateRawSync(frame) }[codec.name];
+    const more = await codec.decompress(Buffer.concat([ended, frame]), bytes);
+    expect(Buffer.compare(more, frame)).toBe(0);
+  });
 });
