@@ -51,31 +51,30 @@ function frameRoomBytes(bytes: number): number {
 }
 
 /**
- * What becomes of a frame in a new engine with chunks of `roomBytes` and a `flush` that completes what is written.
+ * What becomes of a frame in a new engine whose chunks have room for it, and whose `flush` completes what is written.
  * It is written, and never ended: Node would tell the engine that this is all only after it has taken the frame, which
  * costs another trip to the thread pool, and zstd would not know that it may compress the frame where it lies.
- * @throws an error of zlib's, or a RangeError when more comes of it than there is room for.
+ * @throws an error of zlib's, or a RangeError when more than `limitBytes` come of it.
  */
-function runThrough(engine: Transform, frame: Uint8Array, roomBytes: number): Promise<Uint8Array> {
+function runThrough(engine: Transform, frame: Uint8Array, limitBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
-  let roomLeftBytes = roomBytes;
+  let leftBytes = limitBytes;
   return new Promise((resolve, reject) => {
     engine.on('data', (piece: Uint8Array) => {
       pieces.push(piece);
-      roomLeftBytes -= piece.length;
-      if (roomLeftBytes < 0) {
-        reject(new RangeError(`it gives more than ${roomBytes} bytes`));
-        engine.destroy();
+      leftBytes -= piece.length;
+      if (leftBytes < 0) {
+        engine.destroy(new RangeError(`it gives more than ${limitBytes} bytes`));
       }
     });
     engine.once('error', reject);
     engine.write(frame, (error) => {
       if (error) {
         reject(error);
-        return;
+      } else if (!engine.destroyed) {
+        engine.destroy();
+        resolve(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
       }
-      engine.destroy();
-      resolve(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces));
     });
   });
 }
@@ -134,9 +133,10 @@ const zstdCodec: Codec = {
   trailer: () => new Uint8Array(0),
   async decompress(stored, bytes) {
     const chunkSize = frameRoomBytes(bytes);
+    const flush = zlib.constants.ZSTD_e_end; // or Node does not tell when the end is missing; before 24 it never does
     return bytes <= INLINE_BYTES
       ? zlib.zstdDecompressSync(stored, { chunkSize, maxOutputLength: bytes })
-      : withRoom(await runThrough(zlib.createZstdDecompress({ chunkSize }), stored, chunkSize), chunkSize);
+      : withRoom(await runThrough(zlib.createZstdDecompress({ chunkSize, flush }), stored, bytes), chunkSize);
   },
 };
 
@@ -188,7 +188,7 @@ const gzipCodec: Codec = {
     const flush = zlib.constants.Z_SYNC_FLUSH;
     return bytes <= INLINE_BYTES
       ? zlib.inflateRawSync(stored, { chunkSize, maxOutputLength: bytes, finishFlush: flush })
-      : withRoom(await runThrough(zlib.createInflateRaw({ chunkSize, flush }), stored, chunkSize), chunkSize);
+      : withRoom(await runThrough(zlib.createInflateRaw({ chunkSize, flush }), stored, bytes), chunkSize);
   },
 };
 

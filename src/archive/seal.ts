@@ -75,21 +75,21 @@ export async function sealBatch(
       payloadCrc32 = compression.name === 'gzip' ? crc32(chunk, payloadCrc32) : 0;
       await underWay.at(-FRAMES_UNDER_WAY);
     }
+    const { end, records, observed } = describeEnd();
+    const { archive, first, prev, epoch } = start;
+    assert(bytes === end - first, 'a payload as long as its range');
+    const sha256 = hash.digest('hex');
+    const chain = nextChain(prev, first, end, sha256);
+    const headerWith = (frames: readonly FrameEntry[]): BatchHeader => {
+      return { v: 1, archive, first, end, records, bytes, sha256, prev, chain, epoch, frames, observed };
+    };
+    const sealed = finish(codec, underWay, codec.trailer(payloadCrc32, bytes), headerWith);
+    sealed.catch(() => undefined); // judged when its turn comes
+    return { end, chain, sealed };
   } catch (error) {
     await Promise.allSettled(underWay);
     throw error;
   }
-  const { end, records, observed } = describeEnd();
-  const { archive, first, prev, epoch } = start;
-  assert(bytes === end - first, 'a payload as long as its range');
-  const sha256 = hash.digest('hex');
-  const chain = nextChain(prev, first, end, sha256);
-  const headerWith = (frames: readonly FrameEntry[]): BatchHeader => {
-    return { v: 1, archive, first, end, records, bytes, sha256, prev, chain, epoch, frames, observed };
-  };
-  const sealed = finish(codec, underWay, codec.trailer(payloadCrc32, bytes), headerWith);
-  sealed.catch(() => undefined); // judged when its turn comes
-  return { end, chain, sealed };
 }
 
 /** Takes the chunk over. */

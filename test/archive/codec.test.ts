@@ -1,6 +1,6 @@
 import { constants, deflateRawSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { CODECS } from '../../src/archive/codec.ts';
+import { CODECS, codecNamed } from '../../src/archive/codec.ts';
 import { release } from '../../src/kernel/memory.ts';
 import { KIB, MIB } from '../../src/kernel/size.ts';
 import { someBytes } from '../support/store-bytes.ts';
@@ -50,5 +50,13 @@ describe.each(CODECS)('$name', (codec) => {
     const ended = { zstd: zstdCompressSync(frame), gzip: deflateRawSync(frame) }[codec.name];
     const more = await codec.decompress(Buffer.concat([ended, frame]), bytes);
     expect(Buffer.compare(more, frame)).toBe(0);
+  });
+});
+
+describe('zstd', () => {
+  it.each([32 * KIB, MIB])('refuses a frame of %d bytes that ends within its checksum', async (bytes) => {
+    const zstd = codecNamed('zstd');
+    const stored = await zstd.compress(someBytes(bytes), 1);
+    await expect(zstd.decompress(stored.subarray(0, -1), bytes)).rejects.toThrow('unexpected end');
   });
 });
