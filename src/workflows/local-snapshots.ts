@@ -157,7 +157,11 @@ export class LocalSnapshots {
       }
       this.#skipDifferent(snapshot);
     } catch (error) {
-      this.#skipFailed(snapshot, error);
+      if (isRigError(error, 'RIG_OBJECT_NOT_FOUND') && error.details['object'] === snapshotKey(at)) {
+        this.#leaveAlone(snapshot, 'the archive had it, and may have pruned it');
+      } else {
+        this.#skipFailed(snapshot, error);
+      }
     }
     this.#archived.delete(at);
     return false;
