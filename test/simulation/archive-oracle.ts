@@ -123,6 +123,8 @@ export class ArchiveOracle {
 
   /** Keys of batches that were removed and put again, by somebody who had slept through their removal. */
   readonly strays = new Set<string>();
+  /** The same, and those that were removed since: who read before that may still tell of them. */
+  readonly strayEver = new Set<string>();
 
   /** Where batches begin or the last one ends, ascending. */
   get cuts(): readonly number[] {
@@ -143,6 +145,7 @@ export class ArchiveOracle {
     const { first, end, prev, chain, epoch, archive } = batch;
     if (wasRemoved) {
       this.strays.add(key);
+      this.strayEver.add(key);
       return;
     }
     const linked = first === this.end && (this.#chain === undefined || prev === this.#chain);
