@@ -9,8 +9,8 @@ import type { Observation } from './observations.ts';
 import { Observations } from './observations.ts';
 import { Pause } from './pause.ts';
 
-/** What {@link Journal.read} yields at a time. With half of it a push takes a tenth longer, a restore a twentieth. */
-export const READ_CHUNK_BYTES = 2 * MIB;
+/** What {@link Journal.read} yields at a time. */
+export const READ_CHUNK_BYTES = MIB;
 
 /** So much of what was read last is kept, and compared before reading on. */
 const REMEMBERED_BYTES = 64 * KIB;

@@ -3,8 +3,9 @@ import { describe, expect } from 'vitest';
 import { DEFAULT_COMPRESSION } from '../../src/archive/compression.ts';
 import type { BatchInSeal, SealedBatch } from '../../src/archive/seal.ts';
 import { findCut } from '../../src/journal/cut.ts';
+import { CHUNK_BYTES } from '../../src/journal/cut-reader.ts';
 import { linesFormat } from '../../src/journal/formats/lines.ts';
-import { openJournal, READ_CHUNK_BYTES } from '../../src/journal/tail.ts';
+import { openJournal } from '../../src/journal/tail.ts';
 import { MIB } from '../../src/kernel/size.ts';
 import { BatchSource } from '../../src/workflows/batch-source.ts';
 import { ARCHIVE_ID } from '../support/archive-builder.ts';
@@ -199,12 +200,12 @@ describe('a batch that is waited for', () => {
   });
 
   test('is refused when what was read of the journal is rewritten before the rest comes', async () => {
-    const { fileSystem, clock, source } = await world({ batchBytes: 2 * READ_CHUNK_BYTES });
+    const { fileSystem, clock, source } = await world({ batchBytes: 2 * CHUNK_BYTES });
     const making = watch(whole(source.nextDue(START, AbortSignal.abort(), never())));
-    fileSystem.append(PATH, `${'x'.repeat(READ_CHUNK_BYTES - 1)}\n`);
+    fileSystem.append(PATH, `${'x'.repeat(CHUNK_BYTES - 1)}\n`);
     await clock.advance(100);
     fileSystem.truncate(PATH, 0);
-    fileSystem.append(PATH, Buffer.alloc(READ_CHUNK_BYTES, 'y'));
+    fileSystem.append(PATH, Buffer.alloc(CHUNK_BYTES, 'y'));
     await clock.advance(1_000);
     expect(making.error).toMatchObject({ code: 'RIG_JOURNAL_TRUNCATED' });
   });
