@@ -2,7 +2,7 @@ import { auditBatches, type Inspector } from '../archive/audit-batch.ts';
 import { listedHoles, listedReaches } from '../archive/audit-listing.ts';
 import { LogAudit, type LogVerdict } from '../archive/audit-log.ts';
 import { type BatchHead, readHead } from '../archive/batch-object.ts';
-import type { Catalog } from '../archive/catalog.ts';
+import type { Catalog, ListedBatch } from '../archive/catalog.ts';
 import type { Claim } from '../archive/claim.ts';
 import { damaged, missing } from '../archive/damage.ts';
 import { SNAPSHOT_PREFIX, snapshotKey, WRITER_PREFIX, writerKey } from '../archive/layout.ts';
@@ -84,7 +84,7 @@ export async function judgeBatches(
   let bytes = 0;
   for await (const audit of auditBatches(store, catalog.batches, { signal, payload, inspect })) {
     signal.throwIfAborted();
-    if (audit.gone && audit.listed.first >= log.cut && (await isSuperseded(store, catalog, { signal }))) {
+    if (audit.gone && (await isOutdated(store, catalog, audit.listed, log.cut, { signal }))) {
       return undefined;
     }
     log.take(audit);
@@ -96,8 +96,20 @@ export async function judgeBatches(
   return { ...verdict, reaches, batches: catalog.batches.length, bytes };
 }
 
-/** Is there a snapshot newer than those that were listed? */
-async function isSuperseded(store: Store, { snapshots }: Catalog, options: CallOptions): Promise<boolean> {
+/**
+ * Does it say that the listing is of another time that this batch is gone? Below the cut a prune may remove it, but of
+ * the last one that was listed nobody could tell then what follows it; beyond, it takes a newer snapshot.
+ */
+async function isOutdated(
+  store: Store,
+  { batches, snapshots }: Catalog,
+  gone: ListedBatch,
+  cut: Offset,
+  options: CallOptions,
+): Promise<boolean> {
+  if (gone.first < cut) {
+    return gone.first === batches.at(-1)?.first;
+  }
   for await (const _ of store.list(SNAPSHOT_PREFIX, { ...options, after: snapshots.at(-1)?.key })) {
     return true;
   }

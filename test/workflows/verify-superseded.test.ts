@@ -228,6 +228,27 @@ describe('while others write', () => {
     expect(recoverable).toEqual(WHOLE);
   });
 
+  test.each(VERIFY_LEVELS.slice(0, 3))(
+    'a listing that shows too little, and of which a prune takes all, is read again at level %s',
+    async (level) => {
+      const archive = await buildArchive({ journal: JOURNAL, cuts: CUTS, claimedBatches: 4 });
+      await addImage(archive, { at: 40 });
+      const unlisted = objectBytes(archive, batchKey(40));
+      remove(archive, batchKey(40));
+      const { findings, recoverable } = await lookWhile(
+        archive,
+        /^get LOG/,
+        async () => {
+          remove(archive, ...[0, 10, 20, 30].map(batchKey));
+          await overwrite(archive.store, batchKey(40), unlisted);
+        },
+        level,
+      );
+      expect(findings).toEqual([]);
+      expect(recoverable).toEqual([{ from: 40, to: 50 }]);
+    },
+  );
+
   test('what keeps going away is said to', async () => {
     const archive = await archiveWith([]);
     const store = new ScriptedStore(archive.store);
