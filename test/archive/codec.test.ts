@@ -39,8 +39,10 @@ describe.each(CODECS)('$name', (codec) => {
   it.each([32 * KIB, MIB])(
     'refuses a frame of %d bytes that gives more, or that is harmed',
     async (bytes) => {
-      const stored = await codec.compress(someBytes(2 * bytes), 1);
-      await expect(codec.decompress(stored, bytes)).rejects.toThrow(RangeError);
+      for (const more of [1, 64, 65, bytes]) {
+        const stored = await codec.compress(someBytes(bytes + more), 1);
+        await expect(codec.decompress(stored, bytes)).rejects.toThrow(RangeError);
+      }
       await expect(codec.decompress(someBytes(bytes), bytes)).rejects.toThrow();
     },
   );
