@@ -24,7 +24,8 @@ export interface BatchHead {
 /** A batch with its stored bytes: every frame matches its CRC and the object is exactly as long as it says. */
 export interface StoredBatch {
   readonly head: BatchHead;
-  readonly frames: Uint8Array[];
+  /** Each in memory of its own. */
+  readonly frames: Uint8Array<ArrayBuffer>[];
 }
 
 /**
@@ -71,7 +72,7 @@ export async function readStored(
   try {
     const head = await parseHead(key, reader);
     checkLength(head, object.sizeBytes);
-    const frames: Uint8Array[] = [];
+    const frames: Uint8Array<ArrayBuffer>[] = [];
     for (const [index, entry] of head.header.frames.entries()) {
       const stored = await reader.take(entry[1]);
       checkStored(key, index, entry, stored);
@@ -101,7 +102,7 @@ export async function openFrame(batch: StoredBatch, index: number): Promise<Uint
  * Compares the hash of a batch's whole payload with what its header says.
  * @throws RigError RIG_CHECKSUM_MISMATCH
  */
-export function checkPayload({ key, header }: BatchHead, payload: Hash): void {
+export function checkPayload({ key, header }: Pick<BatchHead, 'key' | 'header'>, payload: Hash): void {
   if (payload.digest('hex') !== header.sha256) {
     throw damaged(key, 'its payload does not match its SHA-256', { details: { offset: header.first } });
   }

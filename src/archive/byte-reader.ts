@@ -1,22 +1,24 @@
-/** Takes exact lengths from chunks of any size. */
+import { release } from '../kernel/memory.ts';
+
+/** Takes exact lengths from chunks of any size. The chunks' memory is given back as soon as it has been taken from. */
 export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
-  #buffered: Uint8Array = new Uint8Array(0);
+  #chunk: Uint8Array = new Uint8Array(0);
+  /** How much of the chunk was taken. */
+  #takenBytes = 0;
 
   constructor(body: AsyncIterable<Uint8Array>) {
     this.#chunks = body[Symbol.asyncIterator]();
   }
 
-  /** The next `lengthBytes` bytes, fewer only at the end; a fresh array or a view that nobody else changes. */
-  async take(lengthBytes: number): Promise<Uint8Array> {
-    if (this.#buffered.length >= lengthBytes) {
-      return this.#cut(lengthBytes);
-    }
+  /** The next `lengthBytes` bytes, fewer only at the end; in memory of their own, unless there are fewer. */
+  async take(lengthBytes: number): Promise<Uint8Array<ArrayBuffer>> {
     const taken = Buffer.allocUnsafeSlow(lengthBytes);
     let filledBytes = 0;
     for (;;) {
-      const part = this.#cut(lengthBytes - filledBytes);
+      const part = this.#chunk.subarray(this.#takenBytes, this.#takenBytes + lengthBytes - filledBytes);
       taken.set(part, filledBytes);
+      this.#takenBytes += part.length;
       filledBytes += part.length;
       if (filledBytes === lengthBytes) {
         return taken;
@@ -25,12 +27,12 @@ export class ByteReader {
       if (next.done === true) {
         return taken.subarray(0, filledBytes);
       }
-      this.#buffered = next.value;
+      this.#goOnWith(next.value);
     }
   }
 
   putBack(bytes: Uint8Array): void {
-    this.#buffered = Buffer.concat([bytes, this.#buffered]);
+    this.#goOnWith(Buffer.concat([bytes, this.#chunk.subarray(this.#takenBytes)]));
   }
 
   /** Reads to the end of a body that has little left, so that its connection can be used again. */
@@ -45,9 +47,9 @@ export class ByteReader {
     await this.#chunks.return?.();
   }
 
-  #cut(lengthBytes: number): Uint8Array {
-    const taken = this.#buffered.subarray(0, lengthBytes);
-    this.#buffered = this.#buffered.subarray(lengthBytes);
-    return taken;
+  #goOnWith(chunk: Uint8Array): void {
+    release(this.#chunk);
+    this.#chunk = chunk;
+    this.#takenBytes = 0;
   }
 }

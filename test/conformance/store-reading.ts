@@ -33,6 +33,15 @@ export function describeReading({ store, runs }: StoreSuite): void {
       expect(info?.version).not.toBe('');
     });
 
+    it("gives memory that is the reader's: whatever becomes of it, the object stays as it is", async () => {
+      const bytes = someBytes(MIDDLE_BYTES);
+      await store().put('mine', bodyOf(bytes), ANY);
+      for await (const chunk of (await store().get('mine'))?.body ?? []) {
+        chunk.fill(0);
+      }
+      expect(bytes.equals((await contentOf(store(), 'mine')) ?? Buffer.alloc(0))).toBe(true);
+    });
+
     it('knows an empty object from a missing one', async () => {
       await store().put('empty', bodyOf(), ANY);
       expect(await contentOf(store(), 'empty')).toEqual(Buffer.alloc(0));
