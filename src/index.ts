@@ -100,10 +100,11 @@ export async function openContext(url: string, options: OpenContextOptions = {})
   const random: Random = options.random ?? systemRandom;
   const fileSystem: FileSystem = options.fileSystem ?? nodeFileSystem;
   const fileTree: FileTree = options.fileTree ?? nodeFileTree;
+  const openUnpacker = async () => (await import('./archive/thread-unpacker.ts')).openThreadUnpacker();
   const { report = () => undefined, deadlineMs, environment = process.env } = options;
   const never = new AbortController().signal;
   const { stop = never, abort = never } = options;
   const driver = await openStore(url, { ...options, clock, random, fileSystem, environment });
   const store = retry(driver, { clock, random, deadlineMs, onRetry: report });
-  return { store, clock, random, fileSystem, fileTree, report, stop, abort };
+  return { store, clock, random, fileSystem, fileTree, openUnpacker, report, stop, abort };
 }

@@ -1,5 +1,5 @@
 import { crc32 } from '../kernel/digest.ts';
-import { isRigError } from '../kernel/errors.ts';
+import { isRigError, type RigError } from '../kernel/errors.ts';
 import { isOffset } from '../kernel/offset.ts';
 import { KIB } from '../kernel/size.ts';
 import type { Codec } from './codec.ts';
@@ -75,14 +75,35 @@ export async function decompressFrame(
   stored: Uint8Array,
   codec: Codec,
 ): Promise<Uint8Array> {
-  let bytes: Uint8Array;
   try {
-    bytes = await codec.decompress(stored, entry[0]);
+    return ofLength(key, index, entry, await codec.decompress(stored, entry[0]));
   } catch (cause) {
-    throw isRigError(cause) ? cause : damaged(key, `frame ${index} does not decompress`, { cause });
+    throw doesNotDecompress(key, index, cause);
   }
-  if (bytes.length !== entry[0]) {
-    throw damaged(key, `frame ${index} gives ${bytes.length} bytes instead of ${entry[0]}`);
+}
+
+/** As {@link decompressFrame}, on this thread. */
+export function decompressFrameNow(
+  key: string,
+  index: number,
+  entry: FrameEntry,
+  stored: Uint8Array,
+  codec: Codec,
+): Uint8Array {
+  try {
+    return ofLength(key, index, entry, codec.decompressNow(stored, entry[0]));
+  } catch (cause) {
+    throw doesNotDecompress(key, index, cause);
+  }
+}
+
+function ofLength(key: string, index: number, [lengthBytes]: FrameEntry, bytes: Uint8Array): Uint8Array {
+  if (bytes.length !== lengthBytes) {
+    throw damaged(key, `frame ${index} gives ${bytes.length} bytes instead of ${lengthBytes}`);
   }
   return bytes;
+}
+
+function doesNotDecompress(key: string, index: number, cause: unknown): RigError {
+  return isRigError(cause) ? cause : damaged(key, `frame ${index} does not decompress`, { cause });
 }

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { BatchUnpacker } from '../archive/unpacker.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { type FileTree, nodeFileTree } from '../kernel/file-tree.ts';
 import { type FileSystem, nodeFileSystem } from '../kernel/filesystem.ts';
@@ -21,6 +22,8 @@ export interface CommandIo {
   readonly fileTree: FileTree;
   readonly host: string;
   readonly pid: number;
+  /** Starts threads that write into files; undefined: there are none. */
+  readonly openUnpacker: (() => Promise<BatchUnpacker>) | undefined;
   openStore(url: string, environment: StoreEnvironment): Promise<Store>;
   /**
    * Asks whoever sits at the terminal and gives the answer, empty when the terminal is closed. Undefined: nobody sits
@@ -48,6 +51,7 @@ export function processIo(): CommandIo {
     fileTree: nodeFileTree,
     host: hostname(),
     pid: process.pid,
+    openUnpacker: async () => (await import('../archive/thread-unpacker.ts')).openThreadUnpacker(),
     openStore: async (url, environment) => {
       await collectEarly();
       const { openStore } = await import('../store/registry.ts');

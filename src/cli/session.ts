@@ -37,9 +37,10 @@ export class Session {
     const report = renderer.report.bind(renderer);
     const archive = await openArchive(this.flags, io, { deadlineMs, report });
     this.#close = archive.close;
-    const { clock, random, fileSystem, fileTree } = io;
+    const { clock, random, fileSystem, fileTree, openUnpacker } = io;
     const { store } = archive;
-    return { store, clock, random, fileSystem, fileTree, report, stop, abort: this.#abort };
+    const abort = this.#abort;
+    return { store, clock, random, fileSystem, fileTree, openUnpacker, report, stop, abort };
   }
 
   /** Why the command was asked to end, when it was. */

@@ -1,5 +1,6 @@
-import { type BigIntStats, constants, watch } from 'node:fs';
+import { type BigIntStats, constants, watch, writeSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { solidParts } from './sparse.ts';
 
 /**
  * The part of a file system that rigctl uses. It comes in from outside, so that a simulation can lose what was not
@@ -28,6 +29,8 @@ export interface FileSystem {
 }
 
 export interface FileHandle {
+  /** By which other threads know the file until it is closed; undefined: it is no file of the system. */
+  readonly descriptor?: number | undefined;
   /** Reads into `buffer` from `positionBytes`; returns the bytes read, 0 at the end of the file. May read less. */
   read(buffer: Uint8Array, positionBytes: number): Promise<number>;
   /** Writes all of `bytes` at `positionBytes`. */
@@ -64,6 +67,10 @@ export class NodeFileHandle implements FileHandle {
 
   constructor(handle: fs.FileHandle) {
     this.#handle = handle;
+  }
+
+  get descriptor(): number {
+    return this.#handle.fd;
   }
 
   async read(buffer: Uint8Array, positionBytes: number): Promise<number> {
@@ -106,6 +113,18 @@ export class NodeFileHandle implements FileHandle {
 
   close(): Promise<void> {
     return this.#handle.close();
+  }
+}
+
+/**
+ * Writes all of `bytes` at `positionBytes` of a new file, where nothing was written yet, but for whole blocks of zeros.
+ * For a thread of its own: it takes as long as the disk takes. `descriptor`: of {@link FileHandle}.
+ */
+export function fillNow(descriptor: number, bytes: Uint8Array, positionBytes: number): void {
+  for (const { start, end } of solidParts(bytes, positionBytes)) {
+    for (let at = start; at < end; ) {
+      at += writeSync(descriptor, bytes, at, end - at, positionBytes + at);
+    }
   }
 }
 

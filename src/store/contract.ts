@@ -181,7 +181,7 @@ export interface ObjectInfo {
 }
 
 export interface StoredObject extends ObjectInfo {
-  /** Chunks of any size, in order; their memory is the reader's, who may change it or give it back. Can be read once. */
+  /** Chunks of any size, in order; their memory is the reader's, who may give it back. Can be read once. */
   readonly body: AsyncIterable<Uint8Array>;
 }
 

@@ -1,3 +1,4 @@
+import type { BatchUnpacker } from '../archive/unpacker.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { FileTree } from '../kernel/file-tree.ts';
 import type { FileSystem } from '../kernel/filesystem.ts';
@@ -14,6 +15,8 @@ export interface Context {
   readonly fileSystem: FileSystem;
   /** The same disk, for whole directories. */
   readonly fileTree: FileTree;
+  /** Starts threads that write into files; undefined, or when it throws: this thread does everything. */
+  readonly openUnpacker?: (() => Promise<BatchUnpacker>) | undefined;
   readonly report: Reporter;
   /**
    * Aborted at the first signal: end cleanly and soon. A workflow that has something to say then (push: the durable

@@ -1,6 +1,6 @@
 import { damaged } from '../archive/damage.ts';
 import { snapshotKey } from '../archive/layout.ts';
-import type { RestorePlan } from '../archive/plan-restore.ts';
+import type { JournalPlan, RestorePlan } from '../archive/plan-restore.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { resolveChain, type SnapshotChain } from '../archive/snapshot-object.ts';
 import { readContent } from '../archive/snapshot-reader.ts';
@@ -9,6 +9,7 @@ import type { Context } from './context.ts';
 import { formatOf } from './format.ts';
 import type { Overview } from './overview.ts';
 import { checkJournal, readJournal } from './restore-journal.ts';
+import { type Unpack, withUnpacking } from './restore-unpacking.ts';
 import type { Sink } from './target.ts';
 
 /** What was written, or would be. */
@@ -25,7 +26,7 @@ export interface Sinks {
 }
 
 /**
- * Writes what a plan gives, in order, each part checked before it is written.
+ * Writes what a plan gives; all of it is checked once this has resolved.
  * @throws RigError RIG_CHAIN_GAP, RIG_CHECKSUM_MISMATCH or RIG_VERSION_UNKNOWN with the object in its details;
  *   RIG_OBJECT_NOT_FOUND when one is gone since it was listed.
  */
@@ -39,34 +40,56 @@ export async function copySources(
   const chain = await chainOf(context, plan.state);
   const totalBytes = bytesOf(plan, chain);
   let bytes = 0;
-  const write = async (sink: Sink | undefined, part: Uint8Array) => {
-    signal.throwIfAborted();
-    await sink?.write(part);
-    bytes += part.length;
+  const tell = (lengthBytes: number) => {
+    bytes += lengthBytes;
     report({ type: 'progress', phase: 'restoring', doneBytes: bytes, totalBytes });
   };
   if (chain !== undefined) {
     for await (const part of readContent(store, chain, { signal })) {
-      await write(sinks.state, part);
+      signal.throwIfAborted();
+      await sinks.state?.write(part);
+      tell(part.length);
     }
   }
-  if (plan.journal === undefined) {
+  const { journal } = plan;
+  if (journal === undefined) {
     return { bytes, records: 0 };
   }
-  const counter = formatOf(overview.descriptor).createDecoder(plan.journal.from);
+  const records = await withUnpacking(context, overview, journal, sinks.journal?.file, (unpack) =>
+    copyJournal(context, overview, journal, sinks.journal, unpack, tell),
+  );
+  return { bytes, records };
+}
+
+/** Writes the journal's part of a plan; calls `tell` with the length of each piece. Gives its records. */
+async function copyJournal(
+  context: Context,
+  overview: Overview,
+  plan: JournalPlan,
+  sink: Sink | undefined,
+  unpack: Unpack | undefined,
+  tell: (lengthBytes: number) => void,
+): Promise<number> {
+  const counter = formatOf(overview.descriptor).createDecoder(plan.from);
   let records = 0;
   // The next part is checked while one is written.
-  for await (const part of oneAhead(readJournal(context, overview, plan.journal))) {
-    if (part.records === undefined) {
-      counter.push(part.bytes);
-    }
+  for await (const part of oneAhead(readJournal(context, overview, plan, unpack))) {
+    context.stop.throwIfAborted();
     records += part.records ?? 0;
-    await write(sinks.journal, part.bytes);
-    if (sinks.journal?.givesBack === true) {
-      part.discard();
+    if (part.bytes === undefined) {
+      sink?.file?.skip(part.offset - plan.from, part.lengthBytes);
+    } else {
+      if (part.records === undefined) {
+        counter.push(part.bytes);
+      }
+      await sink?.write(part.bytes);
+      if (sink?.givesBack === true) {
+        part.discard();
+      }
     }
+    tell(part.lengthBytes);
   }
-  return { bytes, records: records + counter.records };
+  return records + counter.records;
 }
 
 /** What a dry run checks: that everything a plan needs is there and fits together. Reads no payload. */

@@ -1,20 +1,27 @@
 import type { BatchHead } from '../archive/batch-object.ts';
+import type { ListedBatch } from '../archive/catalog.ts';
+import { type ChainPosition, chainAfter } from '../archive/chain.ts';
 import { damaged, missing } from '../archive/damage.ts';
 import { snapshotKey } from '../archive/layout.ts';
-import { batchesOf, type JournalPlan } from '../archive/plan-restore.ts';
+import { batchesOf, countBelow, type JournalPlan, type Range } from '../archive/plan-restore.ts';
 import { needHead, readBatches, readHeads } from '../archive/reader.ts';
 import type { SnapshotHeader } from '../archive/snapshot-header.ts';
 import { resolveChain } from '../archive/snapshot-object.ts';
 import { readContent } from '../archive/snapshot-reader.ts';
+import { unpackBatches } from '../archive/unpacker.ts';
 import { release } from '../kernel/memory.ts';
 import { type Offset, showOffset } from '../kernel/offset.ts';
 import type { Context } from './context.ts';
 import type { Overview } from './overview.ts';
+import type { Unpack } from './restore-unpacking.ts';
 import { isStray, mayBeStray } from './strays.ts';
 
 /** A piece of the journal. */
 export interface JournalPart {
-  readonly bytes: Uint8Array;
+  readonly offset: Offset;
+  readonly lengthBytes: number;
+  /** Undefined: they are where they belong already. */
+  readonly bytes: Uint8Array | undefined;
   /** How many records end in it; undefined: nobody knows before they are counted. */
   readonly records: number | undefined;
   /** Gives its memory back, to be called when it was written. */
@@ -23,6 +30,7 @@ export interface JournalPart {
 
 /**
  * The parts of a planned stretch of the journal, in order, each checked before it comes.
+ * @param unpack puts what it can where it belongs, before it is checked to its end; undefined: all bytes come.
  * @throws RigError RIG_CHAIN_GAP, RIG_CHECKSUM_MISMATCH or RIG_VERSION_UNKNOWN with the object in its details;
  *   RIG_OBJECT_NOT_FOUND when one is gone since it was listed.
  */
@@ -30,27 +38,115 @@ export async function* readJournal(
   context: Context,
   overview: Overview,
   plan: JournalPlan,
+  unpack: Unpack | undefined,
 ): AsyncGenerator<JournalPart, void, undefined> {
-  const { store, stop: signal } = context;
   await checkLastCounts(context, overview, plan);
+  let offset = plan.from;
   if (plan.base !== undefined) {
     for await (const bytes of readImage(context, plan.base, plan.from, plan.to)) {
-      yield { bytes, records: undefined, discard() {} };
+      yield { offset, lengthBytes: bytes.length, bytes, records: undefined, discard() {} };
+      offset += bytes.length;
     }
   }
   const from = Math.max(plan.from, plan.base?.at ?? 0);
   let reached = from;
-  const chunks = readBatches(store, batchesOf(overview, plan), plan.start, { signal });
-  for await (const { offset, bytes, head } of chunks) {
-    signal.throwIfAborted();
-    reached = offset + bytes.length;
-    const needed = bytes.subarray(Math.max(0, from - offset), Math.max(0, plan.to - offset));
-    if (needed.length > 0) {
-      const records = recordsIn(head, reached, from, plan.to);
-      yield { bytes: needed, records, discard: () => release(bytes) };
+  let position = plan.start;
+  const needed = { from, to: plan.to };
+  for (const stretch of stretchesOf(overview, plan, from, unpack)) {
+    for await (const read of readStretch(context, stretch, position, needed)) {
+      context.stop.throwIfAborted();
+      reached = read.reached;
+      position = chainAfter(read.head);
+      yield* read.parts;
     }
   }
   checkReached(overview, plan, reached);
+}
+
+/** What one step of reading batches gave. */
+interface Read {
+  readonly head: BatchHead;
+  /** Read so far. */
+  readonly reached: Offset;
+  readonly parts: readonly JournalPart[];
+}
+
+function readStretch(
+  context: Context,
+  { batches, unpack }: Stretch,
+  start: ChainPosition,
+  needed: Range,
+): AsyncGenerator<Read, void, undefined> {
+  return unpack === undefined
+    ? readChunks(context, batches, start, needed)
+    : unpackWhole(context, batches, start, needed, unpack);
+}
+
+async function* readChunks(
+  { store, stop: signal }: Context,
+  batches: readonly ListedBatch[],
+  start: ChainPosition,
+  { from, to }: Range,
+): AsyncGenerator<Read, void, undefined> {
+  for await (const { offset, bytes, head } of readBatches(store, batches, start, { signal })) {
+    const reached = offset + bytes.length;
+    const needed = bytes.subarray(Math.max(0, from - offset), Math.max(0, to - offset));
+    const part = {
+      offset: Math.max(from, offset),
+      lengthBytes: needed.length,
+      bytes: needed,
+      records: recordsIn(head, reached, from, to),
+      discard: () => release(bytes),
+    };
+    yield { head, reached, parts: needed.length > 0 ? [part] : [] };
+  }
+}
+
+async function* unpackWhole(
+  { store, stop: signal }: Context,
+  batches: readonly ListedBatch[],
+  start: ChainPosition,
+  { from, to }: Range,
+  unpack: Unpack,
+): AsyncGenerator<Read, void, undefined> {
+  for await (const head of unpackBatches(store, batches, start, unpack, { signal })) {
+    const { first, end, bytes: lengthBytes, records } = head.header;
+    if (first < from || end > to) {
+      throw damaged(head.key, 'it was replaced while it was read');
+    }
+    const part = { offset: first, lengthBytes, bytes: undefined, records, discard() {} };
+    yield { head, reached: end, parts: [part] };
+  }
+}
+
+/** Some batches, and what puts them where they belong; undefined: their bytes are wanted. */
+interface Stretch {
+  readonly batches: readonly ListedBatch[];
+  readonly unpack: Unpack | undefined;
+}
+
+/**
+ * A plan's batches, in order. The first ones may begin before what is needed, and the last one may end behind it:
+ * only where that is the archive's last one, which was read, it is known before. Those between are needed whole.
+ */
+function stretchesOf(
+  overview: Overview,
+  plan: JournalPlan,
+  from: Offset,
+  unpack: Unpack | undefined,
+): readonly Stretch[] {
+  const batches = batchesOf(overview, plan);
+  const isToEnd = plan.endIndex === overview.catalog.batches.length && plan.to === overview.batchesEnd;
+  const end = isToEnd ? batches.length : Math.max(0, batches.length - 1);
+  const start = countBelow(batches, from);
+  if (unpack === undefined || start >= end) {
+    return [{ batches, unpack: undefined }];
+  }
+  return [
+    { batches: batches.slice(0, start), unpack: undefined },
+    { batches: batches.slice(start, end), unpack },
+    { batches: batches.slice(end), unpack: undefined },
+  ];
 }
 
 /** The records of a batch that is needed whole count where it ends. */

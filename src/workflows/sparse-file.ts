@@ -1,7 +1,5 @@
 import type { FileHandle } from '../kernel/filesystem.ts';
-
-const BLOCK_BYTES = 4096;
-const ZEROS = Buffer.alloc(BLOCK_BYTES);
+import { solidParts } from '../kernel/sparse.ts';
 
 /** Writes a new file from its beginning; where its bytes are zero for a whole block, it gets a hole. */
 export class SparseFile {
@@ -14,30 +12,22 @@ export class SparseFile {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    let pending = 0; // where the bytes begin that are to be written
-    for (let at = 0; at < bytes.length; ) {
-      const end = Math.min(bytes.length, at + BLOCK_BYTES - ((this.#lengthBytes + at) % BLOCK_BYTES));
-      if (bytes[at] === 0 && ZEROS.subarray(0, end - at).equals(bytes.subarray(at, end))) {
-        await this.#writeAt(bytes.subarray(pending, at), this.#lengthBytes + pending);
-        pending = end;
-      }
-      at = end;
+    for (const { start, end } of solidParts(bytes, this.#lengthBytes)) {
+      await this.#handle.write(bytes.subarray(start, end), this.#lengthBytes + start);
+      this.#writtenBytes = this.#lengthBytes + end;
     }
-    await this.#writeAt(bytes.subarray(pending), this.#lengthBytes + pending);
     this.#lengthBytes += bytes.length;
   }
 
-  /** Gives the file its length, when it ends in a hole. */
+  /** Somebody else has written the next bytes; they may end in a hole. */
+  skip(lengthBytes: number): void {
+    this.#lengthBytes += lengthBytes;
+  }
+
+  /** Gives the file its length, when it may end in a hole. */
   async end(): Promise<void> {
     if (this.#writtenBytes < this.#lengthBytes) {
       await this.#handle.setLength(this.#lengthBytes);
-    }
-  }
-
-  async #writeAt(bytes: Uint8Array, positionBytes: number): Promise<void> {
-    if (bytes.length > 0) {
-      await this.#handle.write(bytes, positionBytes);
-      this.#writtenBytes = positionBytes + bytes.length;
     }
   }
 }

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path';
+import { assert } from '../kernel/assert.ts';
 import { errnoOf, RigError } from '../kernel/errors.ts';
 import type { FileHandle, FileSystem } from '../kernel/filesystem.ts';
 import type { Random } from '../kernel/random.ts';
@@ -15,7 +16,17 @@ const SYNC_EVERY_BYTES = 64 * MIB;
 export interface Sink {
   /** It needs nothing of the memory of what it was given once its write has resolved. */
   readonly givesBack?: boolean | undefined;
+  /** Where it writes, when that is a file into which others may write too. */
+  readonly file?: SharedFile | undefined;
   write(bytes: Uint8Array): Promise<void>;
+}
+
+/** A file that is written in order, but for what others write at its place beforehand. */
+export interface SharedFile {
+  /** Runs what writes into the file, before the target is committed or discarded. Its trouble is RIG_LOCAL_IO. */
+  fill(write: (descriptor: number) => Promise<void>): Promise<void>;
+  /** What would be written next, at `positionBytes`, has been filled in. */
+  skip(positionBytes: number, lengthBytes: number): void;
 }
 
 /** What is restored under a temporary name until it is committed. */
@@ -106,7 +117,7 @@ function temporaryPath(path: string, random: Random): string {
  * until {@link FileTarget.commit}. Trouble is RIG_LOCAL_IO; whatever happens before the commit, the target itself is
  * untouched.
  */
-export class FileTarget implements Target {
+export class FileTarget implements Target, SharedFile {
   readonly givesBack = true;
   readonly #fileSystem: FileSystem;
   readonly #place: TargetPlace;
@@ -138,9 +149,23 @@ export class FileTarget implements Target {
 
   async write(bytes: Uint8Array): Promise<void> {
     await targetIo('write', this.#place.path, () => this.#file.write(bytes));
-    this.#lengthBytes += bytes.length;
-    this.#unsyncedBytes += bytes.length;
-    this.#syncBehind();
+    this.#wrote(bytes.length);
+  }
+
+  get file(): SharedFile | undefined {
+    return this.#handle.descriptor === undefined ? undefined : this;
+  }
+
+  fill(write: (descriptor: number) => Promise<void>): Promise<void> {
+    const { descriptor } = this.#handle;
+    assert(descriptor !== undefined, 'a file of the system');
+    return targetIo('write', this.#place.path, () => write(descriptor));
+  }
+
+  skip(positionBytes: number, lengthBytes: number): void {
+    assert(positionBytes === this.#lengthBytes, 'what was filled in follows what was written');
+    this.#file.skip(lengthBytes);
+    this.#wrote(lengthBytes);
   }
 
   /**
@@ -172,7 +197,9 @@ export class FileTarget implements Target {
     await this.#fileSystem.remove(this.#temporary).catch(() => undefined);
   }
 
-  #syncBehind(): void {
+  #wrote(lengthBytes: number): void {
+    this.#lengthBytes += lengthBytes;
+    this.#unsyncedBytes += lengthBytes;
     if (this.#syncing === undefined && this.#unsyncedBytes >= SYNC_EVERY_BYTES) {
       this.#unsyncedBytes = 0;
       this.#syncing = this.#handle.syncData().then(() => {

@@ -38,7 +38,11 @@ function endless(start: Uint8Array, sizeBytes = 2 ** 40) {
   const store = emptyStore();
   const read = { bytes: 0 };
   async function* body(): AsyncGenerator<Uint8Array> {
-    for (let chunk = Uint8Array.from(start); read.bytes < start.length + 8 * MIB; chunk = Buffer.alloc(64 * KIB, ' ')) {
+    for (
+      let chunk = Uint8Array.from(start);
+      read.bytes < start.length + 8 * MIB;
+      chunk = Buffer.alloc(64 * KIB, ' ')
+    ) {
       read.bytes += chunk.length;
       yield chunk;
     }

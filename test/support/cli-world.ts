@@ -146,6 +146,7 @@ export class CliWorld {
       random: this.#random,
       fileSystem: this.fileSystem,
       fileTree: nodeFileTree,
+      openUnpacker: undefined,
       host: 'web1',
       pid: 4711,
       openStore: async (url, environment) =>
