@@ -26,7 +26,7 @@ export interface BatchUnpacker {
 }
 
 /** Stored bytes of batches being fetched, waiting or being unpacked; a longer batch is alone. */
-const UNDER_WAY_LIMIT_BYTES = 48 * MIB;
+const UNDER_WAY_LIMIT_BYTES = 32 * MIB;
 
 /**
  * Fetches batches, several at a time, and hands each to `unpack` once it continues the one before it. Yields the head
