@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { showSize } from '../../src/kernel/size.ts';
 import type { BenchCase } from './case.ts';
-import { type Contender, compare, memoryFigure, timeRatios } from './compare.ts';
+import { type Contender, compare, filesIn, memoryFigure, timeRatios } from './compare.ts';
 import { JOURNAL_TITLES, type JournalName } from './journals.ts';
 import { type Command, measure, rigctlCommand, shellCommand } from './measure.ts';
 import type { Bench, Scale } from './scene.ts';
@@ -69,13 +69,15 @@ function directoryCase(work: Work, journal: JournalName, byHand: ByHand): BenchC
     async run(bench) {
       const path = await bench.journals.path(journal);
       const archive = work === 'push' ? '' : await directoryArchive(bench, journal);
+      const reads = work === 'push' ? [path] : await filesIn(join(archive, 'LOG'));
       const rival: Contender = {
         name: byHand.name,
         about: byHand.script,
         needs: byHand.needs,
+        reads,
         command: () => shellCommand(byHand.script, { JOURNAL: path, ARCHIVE: archive }),
       };
-      const comparison = await compare(bench, ours(work, path, journal, archive), [rival]);
+      const comparison = await compare(bench, { ...ours(work, path, journal, archive), reads }, [rival]);
       const figures = [...timeRatios(comparison, byHand.atMost), memoryFigure(comparison.ours)];
       return { comparison, figures, notes: [] };
     },

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { showSize } from '../../src/kernel/size.ts';
 
@@ -52,6 +53,25 @@ export function machineLines({
     'Times and ratios: median (least..greatest) of runs in turn; a ratio is of two runs next to each other. CPU: user',
     'and system time of all processes. Peak memory: resident, of the largest process.',
   ];
+}
+
+/** What all processors did since the machine began, in ticks; `stolen`: what its host gave to others meanwhile. */
+export interface ProcessorTime {
+  readonly total: number;
+  readonly stolen: number;
+}
+
+/** The first line of `/proc/stat` (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, and steal. */
+export function processorTime(): ProcessorTime {
+  const [line = ''] = readFileSync('/proc/stat', 'latin1').split('\n');
+  const ticks = line.trim().split(/ +/).slice(1, 9).map(Number);
+  return { total: ticks.reduce((sum, value) => sum + value, 0), stolen: ticks[7] ?? 0 };
+}
+
+/** How much of the processors' time the host took since then: where it is much, other figures say little. */
+export function stolenPercentSince(before: ProcessorTime): number {
+  const now = processorTime();
+  return (100 * (now.stolen - before.stolen)) / Math.max(1, now.total - before.total);
 }
 
 function firstLine(program: string, ...args: readonly string[]): string {

@@ -6,7 +6,7 @@ import { messageOf } from '../../src/kernel/errors.ts';
 import { showSize } from '../../src/kernel/size.ts';
 import type { BenchCase } from './case.ts';
 import { Journals } from './journals.ts';
-import { machineLines, thisMachine } from './machine.ts';
+import { machineLines, processorTime, stolenPercentSince, thisMachine } from './machine.ts';
 import { type Options, readOptions } from './options.ts';
 import { failedOutcome, type Outcome, outcomeLines, summaryLines } from './report.ts';
 import { s3PlaceOf } from './s3-place.ts';
@@ -18,8 +18,10 @@ async function runCase(benchCase: BenchCase, bench: Bench): Promise<Outcome> {
   if (needsS3 && bench.s3 === undefined) {
     return failedOutcome(benchCase, bench.scale, 'not run: no S3 server; npm run bench starts one');
   }
+  const before = processorTime();
   try {
-    return { name, title: title(bench.scale), ...(await benchCase.run(bench)) };
+    const report = await benchCase.run(bench);
+    return { name, title: title(bench.scale), ...report, stolenPercent: stolenPercentSince(before) };
   } catch (error) {
     bench.signal.throwIfAborted();
     return failedOutcome(benchCase, bench.scale, `FAILED: ${messageOf(error)}`);

@@ -13,6 +13,8 @@ export interface Outcome extends CaseReport {
   readonly title: string;
   /** Why there are no figures. */
   readonly failure?: string;
+  /** How much of the processors' time the machine's host gave to others while it ran. */
+  readonly stolenPercent?: number;
 }
 
 /** A case that could not be run at all. */
@@ -21,13 +23,16 @@ export function failedOutcome({ name, title }: BenchCase, scale: Scale, failure:
 }
 
 /** All that came of one case. */
-export function outcomeLines({ failure, comparison, figures, notes }: Outcome): string[] {
+export function outcomeLines({ failure, stolenPercent, comparison, figures, notes }: Outcome): string[] {
   const contenders = comparison === undefined ? [] : [comparison.ours, ...comparison.rivals];
   return [
     ...(failure === undefined ? [] : [failure]),
     ...(contenders.length === 0 ? [] : [...contenderTable(contenders), '']),
     ...figures.map((figure) => `${figure.name}: ${showValue(figure)}${showVerdict(figure)}`),
     ...notes,
+    ...(stolenPercent === undefined
+      ? []
+      : [`the host took ${stolenPercent.toFixed(1)} % of the processors' time`]),
     ...contenders
       .filter(({ missing }) => missing.length === 0)
       .map((taken) => `${taken.name}: ${taken.about}`),

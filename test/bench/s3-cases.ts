@@ -66,6 +66,7 @@ function pushing(place: S3Place, journal: string): Contender {
     name: 'rigctl',
     about: 'rigctl push journal --format lines --archive s3://…',
     needs: [],
+    reads: [journal],
     command: ({ id }) =>
       rigctlCommand(['push', journal, '--format', 'lines', '--archive', archiveUrl(place, id)]),
     clean: ({ id }) => removeObjects(place, id),
@@ -78,6 +79,7 @@ function copying(place: S3Place, journal: string): Contender {
     name: 'rclone',
     about: script,
     needs: ['rclone'],
+    reads: [journal],
     command: ({ id }) =>
       shellCommand(script, { ...rcloneEnv(place), JOURNAL: journal, TARGET: `${place.bucket}/${id}` }),
     clean: ({ id }) => removeObjects(place, id),
@@ -91,6 +93,7 @@ function backingUp(place: S3Place, journal: string): Contender {
     name: 'restic',
     about: script,
     needs: ['restic'],
+    reads: [journal],
     prepare: async (round) => {
       await mkdir(join(round.directory, 'cache'));
       await promisify(execFile)('restic', ['init', '--quiet'], { env: { ...process.env, ...env(round) } });

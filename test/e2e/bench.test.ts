@@ -83,6 +83,7 @@ describe.runIf(existsSync(GNU_TIME) || process.env['CI'] === 'true')('the bench'
       }
     }
     expect(printed).toMatch(/^\| push 1\.00 MiB of NDJSON .*\| time against zstd .*\| ≤ 1\.00 /m);
+    expect(printed).toMatch(/^the host took \d+\.\d % of the processors' time$/m);
     expect(printed).toMatch(/^\| a month .*\| not run: no S3 server/m);
     expect(exitCode).toBe(1);
     expect(await leftIn(directory.path)).toEqual([]);
