@@ -1,5 +1,6 @@
 import type { StoredBatch } from '../archive/batch-object.ts';
 import { batchesOf, type JournalPlan } from '../archive/plan-restore.ts';
+import { unpackNow, unpackTask } from '../archive/unpack-task.ts';
 import type { BatchUnpacker } from '../archive/unpacker.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { MIB } from '../kernel/size.ts';
@@ -13,7 +14,10 @@ export type Unpack = (batch: StoredBatch) => Promise<void>;
 /** Less is restored before the threads have begun. */
 const WORTHWHILE_STORED_BYTES = 8 * MIB;
 
-/** Restores with threads that unpack into the journal's file, where it is much and there can be any; else without. */
+/**
+ * Restores with threads that unpack into the journal's file, where that is worth it and the surroundings have them.
+ * Batches are fetched while the threads begin.
+ */
 export async function withUnpacking<Result>(
   context: Context,
   overview: Overview,
@@ -22,30 +26,29 @@ export async function withUnpacking<Result>(
   restore: (unpack: Unpack | undefined) => Promise<Result>,
 ): Promise<Result> {
   const storedBytes = batchesOf(overview, plan).reduce((total, batch) => total + batch.storedBytes, 0);
-  const unpacker =
-    file !== undefined && storedBytes >= WORTHWHILE_STORED_BYTES ? await openUnpacker(context) : undefined;
-  if (file === undefined || unpacker === undefined) {
+  const { openUnpacker } = context;
+  if (file === undefined || openUnpacker === undefined || storedBytes < WORTHWHILE_STORED_BYTES) {
     return restore(undefined);
   }
+  const opening = openUnpacker().catch((error) => withoutThreads(context, error));
   const unpack = (batch: StoredBatch) =>
-    file.fill((descriptor) => {
+    file.fill(async (descriptor) => {
       const positionBytes = batch.head.header.first - plan.from;
-      return unpacker.unpack(batch, { descriptor, positionBytes });
+      await (await opening).unpack(batch, { descriptor, positionBytes });
     });
   try {
     return await restore(unpack);
   } finally {
-    await unpacker.close();
+    await (await opening).close();
   }
 }
 
-/** Threads save time, and are not worth a failure. */
-async function openUnpacker({ openUnpacker: open, report }: Context): Promise<BatchUnpacker | undefined> {
-  try {
-    return await open?.();
-  } catch (error) {
-    const message = `no thread could be started, so that this takes longer: ${messageOf(error)}`;
-    report({ type: 'note', code: 'no-threads', message });
-    return undefined;
-  }
+/** Threads save time, and are not worth a failure: this one does their work. */
+function withoutThreads({ report }: Context, error: unknown): BatchUnpacker {
+  const message = `no thread could be started, so that this takes longer: ${messageOf(error)}`;
+  report({ type: 'note', code: 'no-threads', message });
+  return {
+    unpack: async (batch, place) => unpackNow(unpackTask(batch, place)),
+    close: async () => undefined,
+  };
 }

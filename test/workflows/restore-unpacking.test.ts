@@ -20,6 +20,7 @@ import {
 } from '../support/archive-builder.ts';
 import { options, refusal } from '../support/line-archive.ts';
 import { noise } from '../support/noise.ts';
+import { ScriptedStore } from '../support/scripted-store.ts';
 import { isMountingPossible, SmallDisk } from '../support/small-disk.ts';
 import { testContext } from '../support/workflow-context.ts';
 
@@ -64,7 +65,7 @@ async function watchedUnpacker(unpacked: string[], closed: () => void): Promise<
 
 /** Restores to `out` on the real disk, with threads. */
 async function restoreWithThreads(
-  { store }: Pick<BuiltArchive, 'store'> = archive,
+  { store }: Pick<Context, 'store'> = archive,
   changes: Partial<RestoreOptions> = {},
   surroundings: Partial<Context> = {},
 ) {
@@ -127,6 +128,23 @@ describe('a restore with threads', () => {
       code: 'no-threads',
       message: 'no thread could be started, so that this takes longer: too many open files',
     });
+  });
+
+  test('fetches what they will unpack while they begin', async () => {
+    const fetched = Promise.withResolvers<void>();
+    const store = new ScriptedStore(archive.store);
+    store.script.get = (key, proceed) => {
+      if (key === batchKey(0)) {
+        fetched.resolve();
+      }
+      return proceed();
+    };
+    const openUnpacker = async () => {
+      await fetched.promise;
+      return openThreadUnpacker();
+    };
+    await restoreWithThreads({ store }, {}, { openUnpacker });
+    await expectOut(JOURNAL.length);
   });
 
   test('writes to a stream without them', async () => {
