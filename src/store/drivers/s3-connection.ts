@@ -1,4 +1,3 @@
-import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { type Clock, parseHttpDate } from '../../kernel/clock.ts';
@@ -9,6 +8,12 @@ import { limitAnswers } from './s3-answer.ts';
 import { headerOf } from './s3-errors.ts';
 import { checkEndpointUrl, type S3Location } from './s3-location.ts';
 import { type PageEntry, shortenListings } from './s3-page.ts';
+
+/**
+ * Not imported: an import asks a module for all that it exports, and this one, asked for its WebSocket, loads undici:
+ * an eighth of the time of a short command.
+ */
+const { Agent: HttpAgent } = process.getBuiltinModule('node:http');
 
 export interface S3Options {
   readonly clock: Clock;
