@@ -22,8 +22,17 @@ export function unpackTask({ head, frames }: StoredBatch, place: FilePlace): Unp
   return { key: head.key, header: head.header, codec: head.codec.name, frames, place };
 }
 
-/** Writes a batch's payload to its place. Errors as those of {@link BatchUnpacker.unpack}. */
-export function unpackNow({ key, header, codec: name, frames, place }: UnpackTask): void {
+/**
+ * Writes a batch's payload to its place on this thread, a frame in each step, and checks it in the last one. Errors as
+ * those of {@link BatchUnpacker.unpack}.
+ */
+export function* unpackSteps({
+  key,
+  header,
+  codec: name,
+  frames,
+  place,
+}: UnpackTask): Generator<void, void, undefined> {
   const codec = codecNamed(name);
   const payload = startSha256();
   let { positionBytes } = place;
@@ -38,6 +47,7 @@ export function unpackNow({ key, header, codec: name, frames, place }: UnpackTas
     fillNow(place.descriptor, bytes, positionBytes);
     positionBytes += bytes.length;
     release(bytes);
+    yield;
   }
   checkPayload({ key, header }, payload);
 }

@@ -1,5 +1,9 @@
 /** What a thread of {@link openThreadUnpacker} runs. */
 import { answerTasks } from '../kernel/threads.ts';
-import { unpackNow } from './unpack-task.ts';
+import { type UnpackTask, unpackSteps } from './unpack-task.ts';
 
-answerTasks(unpackNow);
+answerTasks((task: UnpackTask) => {
+  for (const _ of unpackSteps(task)) {
+    // nobody waits for this thread between two steps
+  }
+});

@@ -13,11 +13,11 @@ export interface FilePlace {
   readonly positionBytes: number;
 }
 
-/** Writes whole batches into a file, each at its place, on threads of its own. */
+/** Writes whole batches into a file, each at its place, several at a time. */
 export interface BatchUnpacker {
   /**
-   * Takes the batch's stored bytes over; waits for a thread that is free. The payload is written frame by frame, and
-   * matches its SHA-256 once this has resolved.
+   * Takes the batch's stored bytes over. The payload is written frame by frame, and matches its SHA-256 once this has
+   * resolved.
    * @throws RigError RIG_CHECKSUM_MISMATCH; a system's error when the file cannot be written.
    */
   unpack(batch: StoredBatch, place: FilePlace): Promise<void>;

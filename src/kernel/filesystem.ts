@@ -118,7 +118,7 @@ export class NodeFileHandle implements FileHandle {
 
 /**
  * Writes all of `bytes` at `positionBytes` of a new file, where nothing was written yet, but for whole blocks of zeros.
- * For a thread of its own: it takes as long as the disk takes. `descriptor`: of {@link FileHandle}.
+ * The thread waits for the disk, and does nothing else meanwhile. `descriptor`: of {@link FileHandle}.
  */
 export function fillNow(descriptor: number, bytes: Uint8Array, positionBytes: number): void {
   for (const { start, end } of solidParts(bytes, positionBytes)) {

@@ -95,12 +95,12 @@ export class Threads<Task, Result> {
       }
       return;
     }
-    const worker = this.#idle.pop();
-    const job = worker && this.#waiting.shift();
+    const [worker, job] = [this.#idle.at(-1), this.#waiting[0]];
     if (worker === undefined || job === undefined) {
-      this.#idle.push(...(worker === undefined ? [] : [worker]));
       return;
     }
+    this.#idle.pop();
+    this.#waiting.shift();
     this.#running.set(worker, job);
     try {
       worker.postMessage(job.task, job.transfer);

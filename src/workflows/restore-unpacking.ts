@@ -1,6 +1,6 @@
 import type { StoredBatch } from '../archive/batch-object.ts';
 import { batchesOf, type JournalPlan } from '../archive/plan-restore.ts';
-import { unpackNow, unpackTask } from '../archive/unpack-task.ts';
+import { unpackSteps, unpackTask } from '../archive/unpack-task.ts';
 import type { BatchUnpacker } from '../archive/unpacker.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { MIB } from '../kernel/size.ts';
@@ -31,11 +31,13 @@ export async function withUnpacking<Result>(
     return restore(undefined);
   }
   const opening = openUnpacker().catch((error) => withoutThreads(context, error));
-  const unpack = (batch: StoredBatch) =>
-    file.fill(async (descriptor) => {
-      const positionBytes = batch.head.header.first - plan.from;
-      await (await opening).unpack(batch, { descriptor, positionBytes });
-    });
+  opening.catch(() => undefined); // told to those who wait for it
+  const unpack = async (batch: StoredBatch) => {
+    const unpacker = await opening;
+    context.stop.throwIfAborted();
+    const positionBytes = batch.head.header.first - plan.from;
+    await file.fill((descriptor) => unpacker.unpack(batch, { descriptor, positionBytes }));
+  };
   try {
     return await restore(unpack);
   } finally {
@@ -44,11 +46,15 @@ export async function withUnpacking<Result>(
 }
 
 /** Threads save time, and are not worth a failure: this one does their work. */
-function withoutThreads({ report }: Context, error: unknown): BatchUnpacker {
+function withoutThreads({ report, clock, stop }: Context, error: unknown): BatchUnpacker {
   const message = `no thread could be started, so that this takes longer: ${messageOf(error)}`;
   report({ type: 'note', code: 'no-threads', message });
   return {
-    unpack: async (batch, place) => unpackNow(unpackTask(batch, place)),
+    unpack: async (batch, place) => {
+      for (const _ of unpackSteps(unpackTask(batch, place))) {
+        await clock.sleep(0, stop); // signals and answers have their turn
+      }
+    },
     close: async () => undefined,
   };
 }
