@@ -57,8 +57,8 @@ export interface Comparison {
 
 /**
  * Runs rigctl and its rivals in turn, and in the opposite order every other time, so that a machine that becomes
- * faster or slower does so for all of them. What they read is in the page cache; before each run, what others wrote is
- * on disk.
+ * faster or slower does so for all of them. Before each run the files that it reads are in the page cache, and what
+ * others wrote is on disk.
  */
 export async function compare(
   bench: Bench,
@@ -99,7 +99,7 @@ async function runOnce(bench: Bench, contender: Contender, run: number) {
   try {
     await contender.prepare?.(round);
     await settle();
-    await intoPageCache(contender.reads ?? []);
+    await intoPageCache(contender.reads ?? [], bench.signal);
     const sample = await measure(contender.command(round), { cwd: round.directory, signal: bench.signal });
     await contender.check?.(round, sample);
     const { stdout, stderr, ...figures } = sample;
@@ -116,12 +116,12 @@ async function settle(): Promise<void> {
 }
 
 /** Nobody is made to wait for the disk; some kernels take what was not read for some seconds from the page cache. */
-async function intoPageCache(paths: readonly string[]): Promise<void> {
+async function intoPageCache(paths: readonly string[], signal: AbortSignal): Promise<void> {
   const room = Buffer.allocUnsafe(MIB);
   for (const path of paths) {
     await using file = await open(path);
     while ((await file.read(room)).bytesRead > 0) {
-      // read is all that it is
+      signal.throwIfAborted();
     }
   }
 }

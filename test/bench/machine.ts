@@ -49,7 +49,7 @@ export function machineLines({
   return [
     `${cores} cores (${cpu}), ${showSize(memoryBytes)}, Linux ${kernel}, Node.js ${node}, files on ${fileSystem}`,
     ...Object.entries(rivals).map(([program, version]) => `${program}: ${version}`),
-    'What is read is in the page cache (warm); what is written is synced to disk within the time, on both sides.',
+    'Local files are read from the page cache; what is written is synced to disk within the time, on both sides.',
     'Times and ratios: median (least..greatest) of runs in turn; a ratio is of two runs next to each other. CPU: user',
     'and system time of all processes. Peak memory: resident, of the largest process.',
   ];
@@ -61,9 +61,13 @@ export interface ProcessorTime {
   readonly stolen: number;
 }
 
-/** The first line of `/proc/stat` (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, and steal. */
 export function processorTime(): ProcessorTime {
-  const [line = ''] = readFileSync('/proc/stat', 'latin1').split('\n');
+  return readProcessorTime(readFileSync('/proc/stat', 'latin1'));
+}
+
+/** The first line of `/proc/stat` (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, and steal. */
+export function readProcessorTime(stat: string): ProcessorTime {
+  const [line = ''] = stat.split('\n');
   const ticks = line.trim().split(/ +/).slice(1, 9).map(Number);
   return { total: ticks.reduce((sum, value) => sum + value, 0), stolen: ticks[7] ?? 0 };
 }

@@ -32,7 +32,9 @@ export function outcomeLines({ failure, stolenPercent, comparison, figures, note
     ...notes,
     ...(stolenPercent === undefined
       ? []
-      : [`the host took ${stolenPercent.toFixed(1)} % of the processors' time`]),
+      : [
+          `the host took ${stolenPercent.toFixed(1)} % of the processors' time from the case's preparation to its end`,
+        ]),
     ...contenders
       .filter(({ missing }) => missing.length === 0)
       .map((taken) => `${taken.name}: ${taken.about}`),

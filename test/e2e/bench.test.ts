@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { MIB } from '../../src/kernel/size.ts';
 import type { Comparison } from '../bench/compare.ts';
 import { type Spread, spreadOf } from '../bench/figure.ts';
+import { readProcessorTime } from '../bench/machine.ts';
 import { GNU_TIME, measure, shellCommand } from '../bench/measure.ts';
 
 const BENCH = fileURLToPath(new URL('../bench/main.ts', import.meta.url));
@@ -58,6 +59,11 @@ describe.runIf(existsSync(GNU_TIME) || process.env['CI'] === 'true')('the bench'
     expect(sample.stdout).toMatch(/^([0-9a-f]{64} {2}-\n){2}$/);
   });
 
+  it('reads the time that the host took', () => {
+    const stat = 'cpu  10 1 20 60 3 2 1 3 7 0\ncpu0 10 1 20 60 3 2 1 3 7 0\nintr 5\n';
+    expect(readProcessorTime(stat)).toEqual({ total: 100, stolen: 3 });
+  });
+
   it('finds the median, the least and the greatest of very many values', () => {
     const values = Array.from({ length: 300_000 }, (_, index) => (index * 7) % 300_000);
     expect(spreadOf(values)).toEqual({ median: 149_999.5, min: 0, max: 299_999 });
@@ -83,7 +89,7 @@ describe.runIf(existsSync(GNU_TIME) || process.env['CI'] === 'true')('the bench'
       }
     }
     expect(printed).toMatch(/^\| push 1\.00 MiB of NDJSON .*\| time against zstd .*\| ≤ 1\.00 /m);
-    expect(printed).toMatch(/^the host took \d+\.\d % of the processors' time$/m);
+    expect(printed).toMatch(/^the host took \d+\.\d % of the processors' time from /m);
     expect(printed).toMatch(/^\| a month .*\| not run: no S3 server/m);
     expect(exitCode).toBe(1);
     expect(await leftIn(directory.path)).toEqual([]);
