@@ -128,6 +128,12 @@ export function fillNow(descriptor: number, bytes: Uint8Array, positionBytes: nu
   }
 }
 
+/** Does Linux limit this process's addresses (`ulimit -v`, `LimitAS=`; proc_pid_limits(5))? False elsewhere. */
+export async function isAddressSpaceLimited(): Promise<boolean> {
+  const limits = await fs.readFile('/proc/self/limits', 'latin1').catch(() => '');
+  return /^Max address space +\d/m.test(limits);
+}
+
 class NodeFileSystem implements FileSystem {
   async openForReading(path: string): Promise<FileHandle> {
     return new NodeFileHandle(await fs.open(path, constants.O_RDONLY | constants.O_NONBLOCK));

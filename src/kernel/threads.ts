@@ -1,6 +1,7 @@
 import { parentPort, Worker } from 'node:worker_threads';
 import { assert } from './assert.ts';
 import { type ErrorCode, errnoOf, messageOf, RigError, type RigErrorOptions } from './errors.ts';
+import { isAddressSpaceLimited } from './filesystem.ts';
 
 /** What a thread sends back. An error loses its class and its code on the way, so that they travel beside it. */
 type Answer<Result> = { readonly result: Result } | { readonly failure: Failure };
@@ -52,6 +53,7 @@ export class Threads<Task, Result> {
    */
   static async start<Task, Result>(module: URL, count: number): Promise<Threads<Task, Result>> {
     assert(count >= 1, 'at least one thread');
+    await mustHaveRoom();
     const workers: Worker[] = [];
     const beginnings: Promise<void>[] = [];
     try {
@@ -159,6 +161,16 @@ function errorOf({ message, errno, rig }: Failure): Error {
     return new RigError(rig.code, message, rig.options);
   }
   return errno === undefined ? new Error(message) : Object.assign(new Error(message), { code: errno });
+}
+
+/**
+ * V8 reserves far more addresses for a thread than it uses, and ends the whole process where it cannot: where they are
+ * limited, no thread is tried.
+ */
+async function mustHaveRoom(): Promise<void> {
+  if (await isAddressSpaceLimited()) {
+    throw new Error('the address space is limited');
+  }
 }
 
 /** Resolves when the thread can take tasks. */

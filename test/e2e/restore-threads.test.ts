@@ -10,6 +10,20 @@ const JOURNAL_BYTES = 20 * MIB;
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
+it('with its address space limited, where V8 would end it for a thread, does without threads', async () => {
+  await using scene = await Scene.create();
+  const journal = Buffer.concat([...noise('limited', JOURNAL_BYTES)]);
+  await writeFile(scene.path('big'), journal);
+  await scene.run(['push', 'big', '--format', 'bytes', '--archive', 'file:new']);
+  const limited = ['bash', '-c', 'ulimit -v 2600000; exec "$@"', 'bash'];
+  const said = await scene.run(['restore', '--to', 'out', '--archive', 'file:new'], limited);
+  expect(said.stderr).toContain(
+    'note: no thread could be started, so that this takes longer: the address space is limited',
+  );
+  expect(said.exitCode).toBe(0);
+  expect(sha256(await readFile(scene.path('out')))).toBe(sha256(journal));
+});
+
 it.each(['zstd:1', 'gzip:1'])(
   'a journal of many megabytes in %s comes back as it was',
   async (compression) => {
